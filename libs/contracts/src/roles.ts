@@ -1,0 +1,1 @@
+export * from './gen/stoa/roles/v1/roles.ts';

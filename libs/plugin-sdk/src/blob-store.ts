@@ -1,0 +1,61 @@
+import type { CallOptions, Driver } from './call.ts';
+
+/** Keys are 1 to 512 characters of `[0-9a-zA-Z/_.-]`, without empty, `.` or `..` levels. */
+export type BlobKey = string;
+
+export interface BlobInfo {
+  key: BlobKey;
+  /** Octets. */
+  size: number;
+  /** Milliseconds since 1970-01-01 UTC; when it was stored. */
+  modifiedAt: number;
+}
+
+export interface BlobPutOptions extends CallOptions {
+  /** Octets that `source` will yield. */
+  size: number;
+}
+
+export interface BlobGetOptions extends CallOptions {
+  /** First octet; 0 by default. */
+  start?: number | undefined;
+  /** One past the last octet; the end by default. Clipped to the size. */
+  end?: number | undefined;
+}
+
+export interface BlobListOptions extends CallOptions {
+  prefix?: string | undefined;
+  /** Only keys that sort after this one. */
+  after?: BlobKey | undefined;
+}
+
+/**
+ * A store of immutable byte strings.
+ *
+ * - `put` stores only when the key is absent, and tells whether it did; the content of a key never changes. It is durable
+ *   before it resolves, and nothing is to be seen under the key before the whole content is there. When `source` fails
+ *   or yields another number of octets than `size`, nothing is stored and `put` rejects (`invalid-argument` for the size).
+ * - `get` rejects with `not-found` for an absent key, at the latest with the first chunk. Memory stays bounded whatever the size.
+ * - `delete` of an absent key is no error.
+ * - `list` yields batches in key order.
+ */
+export interface BlobStore extends Driver {
+  put(
+    key: BlobKey,
+    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    options: BlobPutOptions,
+  ): Promise<{ created: boolean }>;
+  get(key: BlobKey, options?: BlobGetOptions): AsyncIterable<Uint8Array>;
+  head(key: BlobKey, options?: CallOptions): Promise<BlobInfo | undefined>;
+  delete(keys: readonly BlobKey[], options?: CallOptions): Promise<void>;
+  list(options?: BlobListOptions): AsyncIterable<BlobInfo[]>;
+}
+
+export interface BlobCapabilities {
+  readonly shared: 'process' | 'host' | 'network';
+  /**
+   * `put` is atomic against a concurrent `put` of the same key: exactly one of them reports `created`. Without it several
+   * may; the content is the same all the same, since keys are content addresses.
+   */
+  readonly conditionalCreate: boolean;
+}

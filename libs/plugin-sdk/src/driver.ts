@@ -1,0 +1,58 @@
+import type { BlobCapabilities, BlobStore } from './blob-store.ts';
+import type { Bus, BusCapabilities } from './bus.ts';
+import type { DataCapabilities, DataStore } from './data-store.ts';
+import type { MemoryCapabilities, MemoryStore } from './memory-store.ts';
+import type { SearchCapabilities, SearchStore } from './search-store.ts';
+import type { ConfigSchema } from './standard-schema.ts';
+
+/** Version of this interface. A driver names the range it was built for; the loader checks that this lies in it. */
+export const SDK_VERSION = '1.0.0';
+
+export const DRIVER_BRAND: unique symbol = Symbol.for('stoa.driver') as never;
+
+export interface DriverKinds {
+  data: { driver: DataStore; capabilities: DataCapabilities };
+  blob: { driver: BlobStore; capabilities: BlobCapabilities };
+  memory: { driver: MemoryStore; capabilities: MemoryCapabilities };
+  search: { driver: SearchStore; capabilities: SearchCapabilities };
+  bus: { driver: Bus; capabilities: BusCapabilities };
+}
+
+export type DriverKind = keyof DriverKinds;
+
+export interface DriverLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What a driver gets from its host. */
+export interface DriverContext {
+  /** Never log secrets or message content. */
+  readonly logger: DriverLogger;
+  /** Folder for the data of this node; relative paths of the configuration are resolved against it. */
+  readonly dataDirectory: string;
+  readonly nodeId: string;
+}
+
+/** The default export of a driver package. */
+export interface DriverFactory<K extends DriverKind = DriverKind, Config = unknown> {
+  readonly [DRIVER_BRAND]: true;
+  /** As configuration names it, for example "lmdb". */
+  readonly name: string;
+  readonly kind: K;
+  /** Semantic version range of `SDK_VERSION` that the driver was built for. */
+  readonly sdk: string;
+  readonly configSchema: ConfigSchema<Config>;
+  readonly capabilities: DriverKinds[K]['capabilities'];
+  /** Opens the store or connects to the bus. Rejects with a message that says what to change in the configuration. */
+  create(config: Config, context: DriverContext): Promise<DriverKinds[K]['driver']>;
+}
+
+/** Types and brands a driver factory. A package may also brand its own object with `Symbol.for('stoa.driver')`. */
+export function defineDriver<K extends DriverKind, Config>(
+  factory: Omit<DriverFactory<K, Config>, typeof DRIVER_BRAND>,
+): DriverFactory<K, Config> {
+  return { ...factory, [DRIVER_BRAND]: true };
+}
