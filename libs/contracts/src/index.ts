@@ -1,4 +1,10 @@
+export * from './balancer.ts';
+export { DEFAULT_TIMEOUT_MS } from './call-scope.ts';
 export * as coordinator from './coordinator.ts';
+export * from './error-status.ts';
+export * from './grpc-client.ts';
+export * from './grpc-server.ts';
+export * from './in-process.ts';
 export * as plugin from './plugin.ts';
 export * as roles from './roles.ts';
 export * from './rpc.ts';

@@ -52,6 +52,11 @@ export interface MailboxDelta {
     | undefined;
   /** The change log no longer reaches back that far: the caller must open the mailbox anew. */
   reopen: boolean;
+  /**
+   * Too much changed for the reply to a change: the change itself is done, but `chunks` and `vanished` are left out. The
+   * caller gets them with SyncMailbox.
+   */
+  partial: boolean;
 }
 
 export interface ListMailboxesRequest {
@@ -653,7 +658,7 @@ export const MailboxState: MessageFns<MailboxState> = {
 };
 
 function createBaseMailboxDelta(): MailboxDelta {
-  return { state: undefined, chunks: [], vanished: undefined, reopen: false };
+  return { state: undefined, chunks: [], vanished: undefined, reopen: false, partial: false };
 }
 
 export const MailboxDelta: MessageFns<MailboxDelta> = {
@@ -669,6 +674,9 @@ export const MailboxDelta: MessageFns<MailboxDelta> = {
     }
     if (message.reopen !== false) {
       writer.uint32(32).bool(message.reopen);
+    }
+    if (message.partial !== false) {
+      writer.uint32(40).bool(message.partial);
     }
     return writer;
   },
@@ -718,6 +726,14 @@ export const MailboxDelta: MessageFns<MailboxDelta> = {
             message.reopen = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.partial = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -743,6 +759,7 @@ export const MailboxDelta: MessageFns<MailboxDelta> = {
       ? UidSet.fromPartial(object.vanished)
       : undefined;
     message.reopen = object.reopen ?? false;
+    message.partial = object.partial ?? false;
     return message;
   },
 };

@@ -1,0 +1,79 @@
+import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
+import { type ErrorCode, isStoaError, StoaError, toStoaError } from '@stoa/plugin-sdk';
+
+const CODE_KEY = 'stoa-code';
+const RETRYABLE_KEY = 'stoa-retryable';
+
+const TO_STATUS: Readonly<Record<ErrorCode, Status>> = {
+  cancelled: Status.CANCELLED,
+  'invalid-argument': Status.INVALID_ARGUMENT,
+  'deadline-exceeded': Status.DEADLINE_EXCEEDED,
+  'not-found': Status.NOT_FOUND,
+  'already-exists': Status.ALREADY_EXISTS,
+  'permission-denied': Status.PERMISSION_DENIED,
+  unauthenticated: Status.UNAUTHENTICATED,
+  'resource-exhausted': Status.RESOURCE_EXHAUSTED,
+  'failed-precondition': Status.FAILED_PRECONDITION,
+  conflict: Status.ABORTED,
+  'out-of-range': Status.OUT_OF_RANGE,
+  unimplemented: Status.UNIMPLEMENTED,
+  internal: Status.INTERNAL,
+  unavailable: Status.UNAVAILABLE,
+  'data-loss': Status.DATA_LOSS,
+  'over-quota': Status.RESOURCE_EXHAUSTED,
+  'rate-limited': Status.RESOURCE_EXHAUSTED,
+  'too-large': Status.INVALID_ARGUMENT,
+  'limit-exceeded': Status.FAILED_PRECONDITION,
+  'storage-full': Status.RESOURCE_EXHAUSTED,
+  'unsupported-version': Status.FAILED_PRECONDITION,
+  'invalid-configuration': Status.INVALID_ARGUMENT,
+};
+
+const FROM_STATUS: Readonly<Partial<Record<Status, ErrorCode>>> = {
+  [Status.CANCELLED]: 'cancelled',
+  [Status.INVALID_ARGUMENT]: 'invalid-argument',
+  [Status.DEADLINE_EXCEEDED]: 'deadline-exceeded',
+  [Status.NOT_FOUND]: 'not-found',
+  [Status.ALREADY_EXISTS]: 'already-exists',
+  [Status.PERMISSION_DENIED]: 'permission-denied',
+  [Status.UNAUTHENTICATED]: 'unauthenticated',
+  [Status.RESOURCE_EXHAUSTED]: 'resource-exhausted',
+  [Status.FAILED_PRECONDITION]: 'failed-precondition',
+  [Status.ABORTED]: 'conflict',
+  [Status.OUT_OF_RANGE]: 'out-of-range',
+  [Status.UNIMPLEMENTED]: 'unimplemented',
+  [Status.INTERNAL]: 'internal',
+  [Status.UNAVAILABLE]: 'unavailable',
+  [Status.DATA_LOSS]: 'data-loss',
+};
+
+/**
+ * An error as a gRPC status. The code and the retryability travel in the trailing metadata; the cause stays here. An error
+ * that is no StoaError crosses as `internal` with a general message, since its own could say anything.
+ */
+export function toStatus(error: unknown): Partial<StatusObject> {
+  const known = toStoaError(error);
+  const metadata = new Metadata();
+  metadata.set(CODE_KEY, known.code);
+  metadata.set(RETRYABLE_KEY, String(known.retryable));
+  const details = known === error || known.code !== 'internal' ? known.message : 'internal error';
+  return { code: TO_STATUS[known.code] ?? Status.INTERNAL, details, metadata };
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(TO_STATUS, code);
+}
+
+/** A gRPC status, ours or a stranger's, as a StoaError. A code that this version does not know falls back to the status. */
+export function fromStatus(error: unknown): StoaError {
+  if (isStoaError(error)) return error;
+  const { code, details, metadata } = (error ?? {}) as Partial<StatusObject>;
+  if (typeof code !== 'number') return toStoaError(error);
+  const sent = metadata?.get?.(CODE_KEY)[0];
+  const retryable = metadata?.get?.(RETRYABLE_KEY)[0];
+  const mapped = typeof sent === 'string' && isErrorCode(sent) ? sent : (FROM_STATUS[code] ?? 'internal');
+  return new StoaError(mapped, details || `the call failed with status ${code}`, {
+    cause: error,
+    ...(typeof retryable === 'string' ? { retryable: retryable === 'true' } : {}),
+  });
+}

@@ -1,0 +1,236 @@
+import { once } from 'node:events';
+import {
+  type CallOptions,
+  type ChannelCredentials,
+  type ChannelOptions,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  type ClientWritableStream,
+  Client as GrpcClient,
+  Metadata,
+} from '@grpc/grpc-js';
+import { type Context, SpanKind } from '@opentelemetry/api';
+import { StoaError, toStoaError } from '@stoa/plugin-sdk';
+import { DEFAULT_TIMEOUT_MS } from './call-scope.ts';
+import { fromStatus } from './error-status.ts';
+import { grpcMethod } from './grpc-definition.ts';
+import type { Client, ClientCallOptions, MethodDefinition, ServiceDefinition } from './rpc.ts';
+import { context, propagation, startCallSpan } from './trace.ts';
+
+/** Octets of the largest message on either side. Bodies are streamed in far smaller pieces. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** Options of every channel. The window is grpc-js's own option and counts for the client's side only. */
+export const CHANNEL_OPTIONS: ChannelOptions = {
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc-node.flow_control_window': 4 * 1024 * 1024,
+};
+
+/** A connection to one address; clients of several contracts may share it. */
+export function createChannel(
+  address: string,
+  credentials: ChannelCredentials,
+  options: ChannelOptions = {},
+): GrpcClient {
+  return new GrpcClient(address, credentials, { ...CHANNEL_OPTIONS, ...options });
+}
+
+export interface GrpcClientOptions {
+  /** Milliseconds for calls that do not say; see DEFAULT_TIMEOUT_MS. */
+  defaultTimeoutMs?: number;
+}
+
+/** A client of a contract over a gRPC connection. */
+export function createGrpcClient<D extends ServiceDefinition>(
+  definition: D,
+  channel: GrpcClient,
+  options: GrpcClientOptions = {},
+): Client<D> {
+  const timeoutMs = options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const client: Record<string, unknown> = {};
+  for (const [name, method] of Object.entries(definition.methods)) {
+    client[name] = callerOf(new Call(channel, definition, method, timeoutMs), method);
+  }
+  return client as Client<D>;
+}
+
+function callerOf(call: Call, method: MethodDefinition): unknown {
+  if (method.responseStream) {
+    return (request: unknown, options?: ClientCallOptions) => call.stream(request, options);
+  }
+  return (request: unknown, options?: ClientCallOptions) => call.single(request, options);
+}
+
+const carrier = { set: (metadata: Metadata, key: string, value: string) => metadata.set(key, value) };
+
+class Call {
+  readonly #channel: GrpcClient;
+  readonly #definition: ServiceDefinition;
+  readonly #method: MethodDefinition;
+  readonly #grpc: ReturnType<typeof grpcMethod>;
+  readonly #timeoutMs: number;
+
+  constructor(channel: GrpcClient, definition: ServiceDefinition, method: MethodDefinition, timeoutMs: number) {
+    this.#channel = channel;
+    this.#definition = definition;
+    this.#method = method;
+    this.#grpc = grpcMethod(definition, method);
+    this.#timeoutMs = timeoutMs;
+  }
+
+  #options(options: ClientCallOptions | undefined): CallOptions {
+    const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
+    return timeoutMs === Number.POSITIVE_INFINITY ? {} : { deadline: Date.now() + timeoutMs };
+  }
+
+  #metadata(spanContext: Context): Metadata {
+    const metadata = new Metadata();
+    propagation.inject(spanContext, metadata, carrier);
+    return metadata;
+  }
+
+  #span() {
+    return startCallSpan(SpanKind.CLIENT, this.#definition, this.#method, 'grpc', context.active());
+  }
+
+  async single(request: unknown, options: ClientCallOptions | undefined): Promise<unknown> {
+    const span = this.#span();
+    const { path, requestSerialize, responseDeserialize } = this.#grpc;
+    let unlisten: (() => void) | undefined;
+    try {
+      throwIfAborted(options?.signal);
+      const response = await new Promise<unknown>((resolve, reject) => {
+        const done = (error: unknown, value: unknown) => (error ? reject(error) : resolve(value));
+        const metadata = this.#metadata(span.context);
+        const callOptions = this.#options(options);
+        if (!this.#method.requestStream) {
+          const message = this.#method.requestType.fromPartial(request ?? {});
+          const call = this.#channel.makeUnaryRequest(
+            path,
+            requestSerialize,
+            responseDeserialize,
+            message,
+            metadata,
+            callOptions,
+            done,
+          );
+          unlisten = onAbort(options?.signal, () => call.cancel());
+          return;
+        }
+        const call = this.#channel.makeClientStreamRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          metadata,
+          callOptions,
+          done,
+        );
+        unlisten = onAbort(options?.signal, () => call.cancel());
+        this.#send(call, request as AsyncIterable<unknown>).catch((error) => {
+          call.cancel();
+          reject(error);
+        });
+      });
+      span.end();
+      return response;
+    } catch (error) {
+      const failure = fromStatus(error);
+      span.end(failure);
+      throw failure;
+    } finally {
+      unlisten?.();
+    }
+  }
+
+  async *stream(request: unknown, options: ClientCallOptions | undefined): AsyncGenerator<unknown, void, undefined> {
+    const span = this.#span();
+    const { path, requestSerialize, responseDeserialize } = this.#grpc;
+    let call: ClientReadableStream<unknown> | ClientDuplexStream<unknown, unknown> | undefined;
+    let unlisten: (() => void) | undefined;
+    let failure: StoaError | undefined;
+    let sendFailure: unknown;
+    try {
+      throwIfAborted(options?.signal);
+      const metadata = this.#metadata(span.context);
+      const callOptions = this.#options(options);
+      if (this.#method.requestStream) {
+        const duplex = this.#channel.makeBidiStreamRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          metadata,
+          callOptions,
+        );
+        call = duplex;
+        this.#send(duplex, request as AsyncIterable<unknown>).catch((error) => {
+          sendFailure = error;
+          duplex.cancel();
+        });
+      } else {
+        const message = this.#method.requestType.fromPartial(request ?? {});
+        call = this.#channel.makeServerStreamRequest(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          message,
+          metadata,
+          callOptions,
+        );
+      }
+      const opened = call;
+      // The iterator below reports a failure; without a listener of its own the stream would throw it once more after an early end.
+      opened.on('error', () => {});
+      unlisten = onAbort(options?.signal, () => opened.cancel());
+      for await (const response of opened) yield response;
+      call = undefined;
+    } catch (error) {
+      call = undefined;
+      failure = sendFailure === undefined ? fromStatus(error) : toStoaError(sendFailure);
+      throw failure;
+    } finally {
+      unlisten?.();
+      call?.cancel();
+      span.end(failure);
+    }
+  }
+
+  async #send(
+    call: ClientWritableStream<unknown> | ClientDuplexStream<unknown, unknown>,
+    requests: AsyncIterable<unknown>,
+  ) {
+    // A call that ended on the other side takes no more; what it ended with is told by its result.
+    let ended = false;
+    const stop = new AbortController();
+    const onEnd = () => {
+      ended = true;
+      stop.abort();
+    };
+    call.once('status', onEnd);
+    call.once('error', onEnd);
+    for await (const request of requests) {
+      if (ended) break;
+      if (!call.write(this.#method.requestType.fromPartial(request ?? {}))) {
+        await once(call, 'drain', { signal: stop.signal }).catch((error) => {
+          if (!ended) throw error;
+        });
+      }
+    }
+    if (!ended) call.end();
+  }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new StoaError('cancelled', 'the caller gave up', { cause: signal.reason });
+}
+
+function onAbort(signal: AbortSignal | undefined, run: () => void): (() => void) | undefined {
+  if (signal === undefined) return undefined;
+  signal.addEventListener('abort', run, { once: true });
+  return () => signal.removeEventListener('abort', run);
+}

@@ -1,0 +1,75 @@
+import { type Context, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type StoaError, toStoaError } from '@stoa/plugin-sdk';
+import type { MethodDefinition, ServiceDefinition } from './rpc.ts';
+
+const TRACER = '@stoa/contracts';
+
+/** A span for one side of a call, and the context that has it. */
+export interface CallSpan {
+  readonly context: Context;
+  end(error?: StoaError): void;
+}
+
+const NOTHING: Omit<CallSpan, 'context'> = { end() {} };
+
+/** Starts a span. Calls without a parent are not traced from here on: traces start where work starts, at a protocol or a role. */
+export function startCallSpan(
+  kind: SpanKind,
+  service: ServiceDefinition,
+  method: MethodDefinition,
+  channel: 'in-process' | 'grpc',
+  parent: Context,
+): CallSpan {
+  const parentSpan = trace.getSpan(parent);
+  if (parentSpan === undefined || !parentSpan.isRecording()) {
+    if (parentSpan === undefined || !trace.isSpanContextValid(parentSpan.spanContext()))
+      return { context: parent, ...NOTHING };
+    if ((parentSpan.spanContext().traceFlags & 1) === 0) return { context: parent, ...NOTHING };
+  }
+  const span: Span = trace.getTracer(TRACER).startSpan(
+    `${service.name}/${method.name}`,
+    {
+      kind,
+      attributes: {
+        'rpc.system': channel === 'grpc' ? 'grpc' : 'stoa',
+        'rpc.service': service.fullName,
+        'rpc.method': method.name,
+      },
+    },
+    parent,
+  );
+  return {
+    context: trace.setSpan(parent, span),
+    end(error?: StoaError) {
+      if (error !== undefined) {
+        span.setAttribute('stoa.error.code', error.code);
+        // A caller that gives up, or a refusal it can act on, is no failure of the service.
+        span.setStatus({ code: SpanStatusCode.ERROR, message: error.code });
+      }
+      span.end();
+    },
+  };
+}
+
+export { context, propagation, SpanKind };
+
+/** Runs each step of an iterator in a context, so that spans begun inside it find their parent. */
+export async function* iterateWith<T>(inside: Context, iterable: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  const iterator = context.with(inside, () => iterable[Symbol.asyncIterator]());
+  let done = false;
+  try {
+    for (;;) {
+      const step = await context.with(inside, () => iterator.next());
+      if (step.done === true) {
+        done = true;
+        return;
+      }
+      yield step.value;
+    }
+  } catch (error) {
+    done = true;
+    throw toStoaError(error);
+  } finally {
+    if (!done) await context.with(inside, () => iterator.return?.());
+  }
+}
