@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const COMMITTED = 'libs/contracts/src/gen';
+const DESCRIPTORS = 'libs/contracts/descriptors.binpb';
 
 function files(folder: string): Map<string, string> {
   const found = new Map<string, string>();
@@ -23,13 +24,16 @@ try {
   writeFileSync(template, readFileSync('buf.gen.yaml', 'utf8').replace(COMMITTED, fresh));
   for (const args of [
     ['generate', '--template', template],
-    ['build', '-o', join(fresh, 'descriptors.binpb')],
+    ['build', '-o', join(temporary, 'descriptors.binpb')],
   ]) {
     const result = spawnSync('buf', args, { encoding: 'utf8' });
     if (result.status !== 0) throw new Error(`buf ${args[0]} failed: ${result.stderr}`);
   }
   const expected = files(fresh);
   const actual = files(COMMITTED);
+  if (!readFileSync(join(temporary, 'descriptors.binpb')).equals(readFileSync(DESCRIPTORS))) {
+    throw new Error(`stale: ${DESCRIPTORS}`);
+  }
   const stale = [...expected].filter(([name, content]) => actual.get(name) !== content).map(([name]) => name);
   const left = [...actual.keys()].filter((name) => !expected.has(name));
   for (const name of stale) process.stderr.write(`stale: ${COMMITTED}/${name}\n`);

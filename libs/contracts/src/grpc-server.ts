@@ -36,7 +36,7 @@ export interface ServedContract {
 export interface ServeOptions {
   /** Called with every failure, for the log; the wire carries the code and, where it is a StoaError, the message. */
   onError?: (error: unknown, method: string) => void;
-  /** Runs a handler as the service that owns it, so that its spans carry that service's name. */
+  /** Enters the context of the service that owns the handlers, so that the call's spans carry that service's name. */
   enter?: <T>(run: () => T) => T;
 }
 
@@ -64,14 +64,19 @@ const carrier = {
 };
 
 /** The signal and deadline of a call that arrived, and its span. */
-function openCall(definition: ServiceDefinition, method: MethodDefinition, call: AnyServerCall) {
+function openCall(
+  definition: ServiceDefinition,
+  method: MethodDefinition,
+  call: AnyServerCall,
+  enter: <T>(run: () => T) => T,
+) {
   const controller = new AbortController();
   const deadline = call.getDeadline();
   const serverCall: ServerCall = { signal: controller.signal, deadline: Number(deadline) };
   call.on('cancelled', () =>
     controller.abort(new StoaError('cancelled', 'the caller gave up, or the deadline passed')),
   );
-  const parent = propagation.extract(context.active(), call.metadata, carrier);
+  const parent = enter(() => propagation.extract(context.active(), call.metadata, carrier));
   return { serverCall, span: startCallSpan(SpanKind.SERVER, definition, method, 'grpc', parent) };
 }
 
@@ -98,10 +103,11 @@ function adapt(
     method.requestStream ? call : (call as unknown as { request: unknown }).request;
   if (method.responseStream) {
     return async (call: Writing) => {
-      const { serverCall, span } = openCall(definition, method, call);
+      const { serverCall, span } = openCall(definition, method, call, enter);
       try {
-        const responses = context.with(span.context, () =>
-          enter(() => handler(requestOf(call), serverCall) as AsyncIterable<unknown>),
+        const responses = context.with(
+          span.context,
+          () => handler(requestOf(call), serverCall) as AsyncIterable<unknown>,
         );
         for await (const response of iterateWith(span.context, responses)) {
           serverCall.signal.throwIfAborted();
@@ -118,7 +124,7 @@ function adapt(
     };
   }
   return (call: UnaryOrReading, callback: sendUnaryData<unknown>) => {
-    const { serverCall, span } = openCall(definition, method, call);
+    const { serverCall, span } = openCall(definition, method, call, enter);
     const run = async () => handler(requestOf(call), serverCall);
     context
       .with(span.context, () => enter(run))

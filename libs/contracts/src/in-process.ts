@@ -16,7 +16,7 @@ type AnyHandler = (request: unknown, call: ServerCall) => unknown;
 export interface InProcessClientOptions {
   /** Milliseconds for calls that do not say; see DEFAULT_TIMEOUT_MS. */
   defaultTimeoutMs?: number;
-  /** Runs a handler as the service that owns it, so that its spans carry that service's name. */
+  /** Enters the context of the service that owns the handlers, so that the call's spans carry that service's name. */
   enter?: <T>(run: () => T) => T;
 }
 
@@ -35,12 +35,12 @@ export function createInProcessClient<D extends ServiceDefinition>(
   for (const [name, method] of Object.entries(definition.methods)) {
     const handler = (implementation as Record<string, AnyHandler>)[name];
     if (handler === undefined) throw new TypeError(`${definition.fullName} has no implementation of ${method.name}`);
-    const bound: AnyHandler = (request, call) => enter(() => handler.call(implementation, request, call));
+    const bound: AnyHandler = handler.bind(implementation);
     client[name] = method.responseStream
       ? (request: unknown, callOptions?: ClientCallOptions) =>
-          streamingCall(definition, method, bound, request, callOptions, timeoutMs)
+          streamingCall(definition, method, bound, request, callOptions, timeoutMs, enter)
       : (request: unknown, callOptions?: ClientCallOptions) =>
-          unaryCall(definition, method, bound, request, callOptions, timeoutMs);
+          unaryCall(definition, method, bound, request, callOptions, timeoutMs, enter);
   }
   return client as Client<D>;
 }
@@ -64,8 +64,15 @@ async function unaryCall(
   request: unknown,
   options: ClientCallOptions | undefined,
   timeoutMs: number,
+  enter: <T>(run: () => T) => T,
 ): Promise<unknown> {
-  const span = startCallSpan(SpanKind.INTERNAL, definition, method, 'in-process', context.active());
+  const span = startCallSpan(
+    SpanKind.INTERNAL,
+    definition,
+    method,
+    'in-process',
+    enter(() => context.active()),
+  );
   const scope = new CallScope(options, timeoutMs);
   let failure: StoaError | undefined;
   try {
@@ -87,8 +94,15 @@ async function* streamingCall(
   request: unknown,
   options: ClientCallOptions | undefined,
   timeoutMs: number,
+  enter: <T>(run: () => T) => T,
 ): AsyncGenerator<unknown, void, undefined> {
-  const span = startCallSpan(SpanKind.INTERNAL, definition, method, 'in-process', context.active());
+  const span = startCallSpan(
+    SpanKind.INTERNAL,
+    definition,
+    method,
+    'in-process',
+    enter(() => context.active()),
+  );
   const scope = new CallScope(options, timeoutMs);
   let failure: StoaError | undefined;
   try {

@@ -1,5 +1,10 @@
+export * from './config/index.ts';
 export type * from './events/types.ts';
-export type * from './plugins/types.ts';
+export { ownersOf } from './node/channels.ts';
+export { type NodeOptions, parseServices, type RunningNode, runNode } from './node/run-node.ts';
+export * from './plugins/index.ts';
+export * from './server/credentials.ts';
 export * from './service.ts';
+export { createLogger, describeError } from './telemetry/create-logger.ts';
 export type * from './telemetry/logger.ts';
 export type * from './tls/types.ts';

@@ -1,0 +1,4 @@
+export * from './describe.ts';
+export * from './load.ts';
+export * from './sections.ts';
+export * from './types.ts';

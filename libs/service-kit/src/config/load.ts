@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type ConfigIssue, type ConfigSchema, StoaError } from '@stoa/plugin-sdk';
+import { parse } from 'smol-toml';
+import { applyEnvironment } from './environment.ts';
+import { locateKey } from './locate.ts';
+import { CORE_SECTIONS, type CoreConfig, DRIVER_SECTIONS } from './sections.ts';
+import { suggest } from './suggest.ts';
+
+type Table = Record<string, unknown>;
+
+export interface ConfigSource {
+  /** For messages, and as base of relative paths; undefined for a configuration that is no file. */
+  file?: string | undefined;
+  /** The TOML text. */
+  text: string;
+  environment?: NodeJS.ProcessEnv;
+}
+
+/** A configuration as read: sections are checked one by one, each by its owner's schema. */
+export class ConfigDocument {
+  readonly #source: ConfigSource;
+  readonly #sections: Table;
+  /** Relative paths in the configuration start here. */
+  readonly folder: string;
+
+  constructor(source: ConfigSource) {
+    this.#source = source;
+    this.folder = source.file === undefined ? process.cwd() : dirname(resolve(source.file));
+    try {
+      this.#sections = parse(source.text) as Table;
+    } catch (error) {
+      const { line, column, message } = error as { line?: number; column?: number; message: string };
+      const place = line === undefined ? '' : `:${line}${column === undefined ? '' : `:${column}`}`;
+      throw new StoaError('invalid-configuration', `${this.#name()}${place}: ${message.split('\n')[0]}`, {
+        cause: error,
+      });
+    }
+    applyEnvironment(this.#sections, source.environment ?? {});
+  }
+
+  #name(): string {
+    return this.#source.file ?? 'configuration';
+  }
+
+  /** Refuses sections that nobody owns. */
+  checkSectionNames(known: readonly string[]): void {
+    for (const [name, value] of Object.entries(this.#sections)) {
+      if (!known.includes(name)) throw this.#error([name], `unknown section [${name}]${hint(name, known)}`);
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+        throw this.#error([name], `expected a table [${name}]`);
+      }
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#sections[name] !== undefined;
+  }
+
+  /** A section as it was written, unchecked. */
+  raw(name: string): Table {
+    return (this.#sections[name] ?? {}) as Table;
+  }
+
+  /** A section, checked by its schema. Every problem of the section is in one error. */
+  section<T>(name: string, schema: ConfigSchema<T>, value: unknown = this.raw(name)): T {
+    const result = schema['~standard'].validate(value);
+    if (result instanceof Promise)
+      throw new StoaError('invalid-configuration', `the schema of [${name}] must not be asynchronous`);
+    if (result.issues === undefined) return result.value;
+    const known = keysOf(schema);
+    throw new StoaError(
+      'invalid-configuration',
+      result.issues.map((issue) => this.#describe(name, issue, known)).join('\n'),
+    );
+  }
+
+  #describe(section: string, issue: ConfigIssue, known: readonly string[]): string {
+    const path = [section, ...(issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))];
+    const unknown = (issue as { keys?: readonly string[] }).keys ?? [];
+    if (unknown.length > 0) {
+      return unknown
+        .map(
+          (key) =>
+            `${this.#place([...path, key])}: unknown key ${[...path, key].join('.')}${path.length === 1 ? hint(key, known) : ''}`,
+        )
+        .join('\n');
+    }
+    return `${this.#place(path)}: ${path.join('.')}: ${issue.message}`;
+  }
+
+  #place(path: readonly string[]): string {
+    const line = locateKey(this.#source.text, path);
+    return line === undefined ? this.#name() : `${this.#name()}:${line}`;
+  }
+
+  #error(path: readonly string[], message: string): StoaError {
+    return new StoaError('invalid-configuration', `${this.#place(path)}: ${message}`);
+  }
+
+  /** The sections that every node has. */
+  core(): CoreConfig {
+    const core: Table = {};
+    for (const [name, schema] of Object.entries(CORE_SECTIONS)) core[name] = this.section(name, schema as ConfigSchema);
+    return core as CoreConfig;
+  }
+}
+
+function hint(word: string, known: readonly string[]): string {
+  const meant = suggest(word, known);
+  return meant === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${meant}?`;
+}
+
+function keysOf(schema: ConfigSchema): string[] {
+  try {
+    const json = schema['~standard'].jsonSchema?.input({ target: 'draft-2020-12' });
+    return Object.keys((json?.['properties'] as object | undefined) ?? {});
+  } catch {
+    return [];
+  }
+}
+
+/** Reads and parses a configuration file. */
+export function readConfig(file: string, environment: NodeJS.ProcessEnv): ConfigDocument {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StoaError('invalid-configuration', `cannot read the configuration: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return new ConfigDocument({ file, text, environment });
+}
+
+/** Names of all sections of a node that may run the given services. */
+export function sectionNames(services: readonly string[]): string[] {
+  return [...Object.keys(CORE_SECTIONS), ...DRIVER_SECTIONS, ...services];
+}

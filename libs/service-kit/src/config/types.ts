@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  TiB: 1024 ** 4,
+};
+
+function quantity(units: Readonly<Record<string, number>>, what: string, example: string) {
+  return z.string().transform((text, context) => {
+    const match = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(text);
+    const unit = match === null ? undefined : units[match[2] as string];
+    if (match === null || unit === undefined) {
+      context.addIssue({
+        code: 'custom',
+        message: `expected ${what}, such as "${example}" (units: ${Object.keys(units).join(', ')})`,
+      });
+      return z.NEVER;
+    }
+    return Math.round(Number(match[1]) * unit);
+  });
+}
+
+/** A length of time written "30s"; milliseconds inside. Give a default as it is written: `duration().prefault('30s')`. */
+export const duration = () => quantity(DURATION_UNITS, 'a duration', '30s');
+
+/** A number of octets written "50 MiB"; octets inside. */
+export const byteSize = () => quantity(SIZE_UNITS, 'a size', '50 MiB');
+
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** Parses "127.0.0.1:2525", "[::1]:25" or "host:25". Undefined when it is none. */
+export function parseAddress(text: string): Address | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) return undefined;
+  return { host: (match[1] ?? match[2]) as string, port };
+}
+
+export function formatAddress(address: Address): string {
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** Whether nothing outside this machine can reach the address. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** Host and port to listen on or to connect to. Port 0 lets the system choose. */
+export const address = () =>
+  z.string().transform((text, context) => {
+    const parsed = parseAddress(text);
+    if (parsed === undefined) {
+      context.addIssue({ code: 'custom', message: 'expected host and port, such as "127.0.0.1:2525" or "[::1]:25"' });
+      return z.NEVER;
+    }
+    return parsed;
+  });
+
+/** A value that never shows itself in logs or error messages. */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return '[secret]';
+  }
+
+  toJSON(): string {
+    return '[secret]';
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '[secret]';
+  }
+}
+
+/** A secret: the text itself, `{ file = "…" }` (its first line), or `{ env = "…" }`. */
+export const secret = () =>
+  z
+    .union([z.string(), z.strictObject({ file: z.string() }), z.strictObject({ env: z.string() })])
+    .transform((given, context) => {
+      if (typeof given === 'string') return new Secret(given);
+      if ('env' in given) {
+        const value = process.env[given.env];
+        if (value !== undefined) return new Secret(value);
+        context.addIssue({ code: 'custom', message: `the environment variable ${given.env} is not set` });
+        return z.NEVER;
+      }
+      try {
+        return new Secret((readFileSync(given.file, 'utf8').split('\n')[0] as string).trimEnd());
+      } catch (error) {
+        context.addIssue({
+          code: 'custom',
+          message: `cannot read the secret from ${given.file}: ${(error as Error).message}`,
+        });
+        return z.NEVER;
+      }
+    });

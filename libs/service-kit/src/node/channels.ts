@@ -1,0 +1,87 @@
+import {
+  Balancer,
+  type Client,
+  createChannel,
+  createGrpcClient,
+  createInProcessClient,
+  type ServiceDefinition,
+} from '@stoa/contracts';
+import { StoaError } from '@stoa/plugin-sdk';
+import type { CoreConfig } from '../config/sections.ts';
+import { formatAddress } from '../config/types.ts';
+import { channelCredentials } from '../server/credentials.ts';
+import type { ContractBinding, ServiceModule, ServiceName } from '../service.ts';
+import { enterService } from '../telemetry/service-scope.ts';
+
+/** Who offers each contract. */
+export function ownersOf(modules: readonly ServiceModule[]): Map<string, ServiceName> {
+  return new Map(
+    modules.flatMap((module) => module.offers.map((definition) => [definition.fullName, module.name] as const)),
+  );
+}
+
+/** Makes the clients of a process: straight calls to services that run here, gRPC to those that do not. */
+export class Channels {
+  readonly #cluster: CoreConfig['cluster'];
+  readonly #owners: ReadonlyMap<string, ServiceName>;
+  readonly #local: ReadonlySet<ServiceName>;
+  readonly #bindings = new Map<string, ContractBinding>();
+  readonly #remote = new Map<string, ReturnType<typeof createChannel>>();
+
+  constructor(cluster: CoreConfig['cluster'], owners: ReadonlyMap<string, ServiceName>, local: readonly ServiceName[]) {
+    this.#cluster = cluster;
+    this.#owners = owners;
+    this.#local = new Set(local);
+  }
+
+  /** Makes a contract of a service in this process reachable. */
+  bind(binding: ContractBinding): void {
+    this.#bindings.set(binding.definition.fullName, binding);
+  }
+
+  client<D extends ServiceDefinition>(definition: D): Client<D> {
+    const owner = this.#owners.get(definition.fullName);
+    if (owner === undefined) throw new TypeError(`no service offers ${definition.fullName}`);
+    if (this.#local.has(owner)) return this.#localClient(definition, owner);
+    return this.#remoteClient(definition, owner);
+  }
+
+  /** The implementation may not exist yet when a service asks for its client; it does when the first call is made. */
+  #localClient<D extends ServiceDefinition>(definition: D, owner: ServiceName): Client<D> {
+    let made: Client<D> | undefined;
+    const get = (): Client<D> => {
+      const binding = this.#bindings.get(definition.fullName);
+      if (binding === undefined) throw new StoaError('unavailable', `the ${owner} service has not started yet`);
+      made ??= createInProcessClient(definition, binding.implementation as never, {
+        enter: (run) => enterService(owner, run),
+      });
+      return made;
+    };
+    return new Proxy({} as Client<D>, { get: (_, method) => get()[method as string] });
+  }
+
+  #remoteClient<D extends ServiceDefinition>(definition: D, owner: ServiceName): Client<D> {
+    const addresses = this.#cluster.services[owner] ?? [];
+    if (addresses.length === 0) {
+      throw new StoaError(
+        'invalid-configuration',
+        `the ${owner} service is needed but does not run in this process: name its addresses in cluster.services.${owner}, or start it here too`,
+      );
+    }
+    const endpoints = addresses.map((address) => {
+      const name = formatAddress(address);
+      let channel = this.#remote.get(name);
+      if (channel === undefined) {
+        channel = createChannel(name, channelCredentials(this.#cluster.tls, address));
+        this.#remote.set(name, channel);
+      }
+      return { name, client: createGrpcClient(definition, channel) };
+    });
+    return new Balancer(definition, endpoints).client;
+  }
+
+  close(): void {
+    for (const channel of this.#remote.values()) channel.close();
+    this.#remote.clear();
+  }
+}

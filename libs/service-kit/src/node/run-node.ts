@@ -1,0 +1,241 @@
+import { resolve } from 'node:path';
+import { coordinator } from '@stoa/contracts';
+import { StoaError, toStoaError } from '@stoa/plugin-sdk';
+import type { ConfigDocument } from '../config/load.ts';
+import { sectionNames } from '../config/load.ts';
+import { formatAddress } from '../config/types.ts';
+import { CoordinatorEventClient } from '../events/event-client.ts';
+import { HealthServer } from '../http/health-server.ts';
+import { DriverHost } from '../plugins/host.ts';
+import { ContractServer } from '../server/grpc-server.ts';
+import type { NodeInfo, Service, ServiceContext, ServiceModule, ServiceName } from '../service.ts';
+import { createLogger } from '../telemetry/create-logger.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { enterService } from '../telemetry/service-scope.ts';
+import { startTelemetry } from '../telemetry/setup.ts';
+import { FileCertificateStore } from '../tls/certificate-store.ts';
+import { Channels, ownersOf } from './channels.ts';
+import { lockDataDirectory } from './process-lock.ts';
+import { startOrder } from './start-order.ts';
+
+export interface NodeOptions {
+  document: ConfigDocument;
+  /** Every service there is; the table of the executable. */
+  modules: readonly ServiceModule[];
+  /** Those to run in this process. */
+  services: readonly ServiceName[];
+  version: string;
+  demo?: boolean;
+  /** In place of JSON lines on standard output. */
+  logger?: Logger;
+}
+
+export interface RunningNode {
+  readonly info: NodeInfo;
+  /** Listeners of all services, with `http` and `cluster`: name to "host:port". */
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+  readonly services: ReadonlyMap<ServiceName, Service>;
+  /** Stops accepting, lets work end for at most `node.drain-timeout`, then closes everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** What to undo at the end, last first. */
+class CleanUp {
+  readonly #steps: [name: string, run: () => unknown][] = [];
+
+  add(name: string, run: () => unknown): void {
+    this.#steps.push([name, run]);
+  }
+
+  async run(logger: Logger): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      try {
+        await step[1]();
+      } catch (error) {
+        logger.error({ error, step: step[0] }, 'a step of the stop failed');
+      }
+    }
+  }
+}
+
+/** Starts services as a node. When something fails, what was started is stopped again and the error is thrown. */
+export async function runNode(options: NodeOptions): Promise<RunningNode> {
+  const { document, modules, services, version } = options;
+  document.checkSectionNames(sectionNames(modules.map((module) => module.name)));
+  const core = document.core();
+  const configs = new Map(modules.map((module) => [module.name, document.section(module.name, module.configSchema)]));
+  const info: NodeInfo = {
+    id: core.node.id,
+    incarnation: Date.now(),
+    clusterId: core.node['cluster-id'],
+    hostname: core.node.hostname,
+    dataDirectory: resolve(document.folder, core.node['data-directory']),
+    version,
+    demo: options.demo === true,
+    services,
+  };
+  const logger = options.logger ?? createLogger({ level: core.telemetry['log-level'], nodeId: info.id });
+  const cleanUp = new CleanUp();
+  try {
+    return await start({ ...options, core, configs, info, logger, cleanUp });
+  } catch (error) {
+    await cleanUp.run(logger);
+    throw toStoaError(error);
+  }
+}
+
+interface Start extends NodeOptions {
+  core: ReturnType<ConfigDocument['core']>;
+  configs: ReadonlyMap<ServiceName, unknown>;
+  info: NodeInfo;
+  logger: Logger;
+  cleanUp: CleanUp;
+}
+
+async function start(given: Start): Promise<RunningNode> {
+  const { document, modules, services, core, configs, info, logger, cleanUp } = given;
+  cleanUp.add('lock', lockDataDirectory(info.dataDirectory, services));
+  const telemetry = startTelemetry({ config: core.telemetry, nodeId: info.id, version: info.version, services });
+  cleanUp.add('telemetry', () => telemetry.shutdown());
+  const drivers = new DriverHost(document, info, logger);
+  cleanUp.add('drivers', () => drivers.close());
+  const certificateFiles = core.tls.certificates.map(({ cert, key }) => ({
+    cert: resolve(document.folder, cert),
+    key: resolve(document.folder, key),
+  }));
+  const certificates = new FileCertificateStore(certificateFiles, logger);
+  certificates.watch();
+  cleanUp.add('certificates', () => certificates.close());
+
+  const channels = new Channels(absolute(core.cluster, document.folder), ownersOf(modules), services);
+  cleanUp.add('channels', () => channels.close());
+  const events = new CoordinatorEventClient({
+    client: channels.client(coordinator.CoordinatorServiceDefinition),
+    subscriber: `${info.id}:${services.join('+')}`,
+    services,
+    logger: logger.child({ component: 'events' }),
+  });
+
+  const running = new Map<ServiceName, Service>();
+  let accepting = false;
+  const addresses: Record<string, string> = {};
+  if (core.http.listen !== undefined) {
+    const http = new HealthServer({
+      checks: () => new Map([...running].map(([name, service]) => [name, () => service.check()])),
+      accepting: () => accepting,
+      handleMetrics: (request, response) => telemetry.handleMetrics(request, response),
+    });
+    addresses['http'] = formatAddress(await http.listen(core.http.listen));
+    cleanUp.add('http', () => http.close());
+  }
+
+  const order = startOrder(modules, services);
+  for (const module of order) {
+    const service = await enterService(module.name, () =>
+      module.create(
+        contextOf(module, { info, logger, channels, events, certificates, drivers, config: configs.get(module.name) }),
+      ),
+    );
+    running.set(module.name, service);
+    cleanUp.add(module.name, () => service.stop());
+    for (const binding of service.contracts) channels.bind(binding);
+  }
+  if (core.cluster.listen !== undefined) {
+    const server = new ContractServer(logger);
+    for (const [owner, service] of running) for (const binding of service.contracts) server.add({ ...binding, owner });
+    addresses['cluster'] = formatAddress(
+      await server.listen(core.cluster.listen, absolute(core.cluster, document.folder).tls),
+    );
+    server.setServing(true);
+    cleanUp.add('cluster', () => server.stop(2_000));
+  }
+  // Events flow as soon as a coordinator can be called; services that start later subscribe to a line that stands.
+  let eventsStarted = false;
+  const startEvents = () => {
+    if (eventsStarted) return;
+    eventsStarted = true;
+    events.start();
+    cleanUp.add('events', () => events.stop());
+  };
+  if (!services.includes('coordinator')) startEvents();
+  for (const module of order) {
+    const service = running.get(module.name) as Service;
+    await enterService(module.name, () => service.start());
+    Object.assign(addresses, service.addresses);
+    if (module.name === 'coordinator') startEvents();
+  }
+  accepting = true;
+
+  let stopping: Promise<void> | undefined;
+  const stop = async () => {
+    accepting = false;
+    logger.info({}, 'stopping');
+    const limit = AbortSignal.timeout(core.node['drain-timeout']);
+    for (const module of [...order].reverse()) {
+      await running
+        .get(module.name)
+        ?.drain(limit)
+        .catch((error: unknown) => {
+          logger.error({ error, service: module.name }, 'the drain failed');
+        });
+    }
+    await cleanUp.run(logger);
+    logger.info({}, 'stopped');
+  };
+  return {
+    info,
+    addresses,
+    logger,
+    services: running,
+    stop: () => {
+      stopping ??= stop();
+      return stopping;
+    },
+  };
+}
+
+type Parts = Pick<ServiceContext<unknown>, 'config'> & {
+  info: NodeInfo;
+  logger: Logger;
+  channels: Channels;
+  events: CoordinatorEventClient;
+  certificates: FileCertificateStore;
+  drivers: DriverHost;
+};
+
+function contextOf(module: ServiceModule, parts: Parts): ServiceContext<unknown> {
+  return {
+    config: parts.config,
+    node: parts.info,
+    logger: parts.logger.child({ service: module.name }),
+    client: (definition) => parts.channels.client(definition),
+    events: parts.events,
+    certificates: parts.certificates,
+    driver: (kind) => parts.drivers.get(kind),
+    now: Date.now,
+  };
+}
+
+/** Paths of the cluster's TLS files, relative to the configuration. */
+function absolute(cluster: Start['core']['cluster'], folder: string): Start['core']['cluster'] {
+  if (cluster.tls === undefined) return cluster;
+  const { ca, cert, key } = cluster.tls;
+  return { ...cluster, tls: { ca: resolve(folder, ca), cert: resolve(folder, cert), key: resolve(folder, key) } };
+}
+
+/** For those who start nodes: which services a list such as "imap,smtp" or "all" means. */
+export function parseServices(list: string, modules: readonly ServiceModule[]): ServiceName[] {
+  const known = modules.map((module) => module.name);
+  const wanted = list.split(',').map((name) => name.trim());
+  if (wanted.includes('all')) return known;
+  for (const name of wanted) {
+    if (!known.includes(name as ServiceName)) {
+      throw new StoaError(
+        'invalid-argument',
+        `there is no service ${JSON.stringify(name)}; there are ${known.join(', ')}, and all`,
+      );
+    }
+  }
+  return known.filter((name) => wanted.includes(name));
+}

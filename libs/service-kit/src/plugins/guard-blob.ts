@@ -1,0 +1,52 @@
+import { type BlobKey, type BlobStore, StoaError } from '@stoa/plugin-sdk';
+import type { DriverObserver } from './observe.ts';
+
+function checkKey(key: BlobKey): void {
+  if (key.length < 1 || key.length > 512 || !/^[0-9a-zA-Z/_.-]+$/.test(key)) {
+    throw new StoaError('invalid-argument', 'the key of a blob has 1 to 512 characters of [0-9a-zA-Z/_.-]');
+  }
+  if (key.split('/').some((level) => level === '' || level === '.' || level === '..')) {
+    throw new StoaError('invalid-argument', 'the key of a blob has no empty level, and none that is "." or ".."');
+  }
+}
+
+/** A blob store with its arguments checked and its calls observed. */
+export function guardBlobStore(store: BlobStore, observer: DriverObserver): BlobStore {
+  return {
+    put(key, source, options) {
+      return observer.call(
+        'put',
+        async () => {
+          checkKey(key);
+          if (!Number.isSafeInteger(options.size) || options.size < 0)
+            throw new StoaError('invalid-argument', 'the size of a blob must be known');
+          return store.put(key, source, options);
+        },
+        { 'stoa.size': options.size },
+      );
+    },
+    get(key, options) {
+      return observer.iterate('get', () => {
+        checkKey(key);
+        return store.get(key, options);
+      });
+    },
+    head(key, options) {
+      return observer.call('head', async () => {
+        checkKey(key);
+        return store.head(key, options);
+      });
+    },
+    delete(keys, options) {
+      return observer.call('delete', async () => {
+        for (const key of keys) checkKey(key);
+        await store.delete(keys, options);
+      });
+    },
+    list(options) {
+      return observer.iterate('list', () => store.list(options));
+    },
+    check: () => store.check(),
+    close: () => store.close(),
+  };
+}

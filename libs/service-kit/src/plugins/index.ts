@@ -1,0 +1,5 @@
+export * from './guard.ts';
+export * from './host.ts';
+export * from './load.ts';
+export * from './resolve.ts';
+export type * from './types.ts';

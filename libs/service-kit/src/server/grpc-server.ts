@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Server } from '@grpc/grpc-js';
+import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
+import { ReflectionService } from '@grpc/reflection';
+import { MAX_MESSAGE_BYTES, serveContract } from '@stoa/contracts';
+import { isStoaError, StoaError } from '@stoa/plugin-sdk';
+import { HealthImplementation } from 'grpc-health-check';
+import type { CoreConfig } from '../config/sections.ts';
+import { type Address, formatAddress } from '../config/types.ts';
+import type { ContractBinding } from '../service.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { enterService } from '../telemetry/service-scope.ts';
+import { serverCredentials } from './credentials.ts';
+
+export interface OwnedBinding extends ContractBinding {
+  /** Service that the contract belongs to, for its spans. */
+  readonly owner: string;
+}
+
+/** The gRPC server of a process: the contracts of all its services, health and reflection. */
+export class ContractServer {
+  readonly #server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  });
+  readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  readonly #names: string[] = [];
+  readonly #logger: Logger;
+  #listening = false;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+    this.#health.addToServer(this.#server);
+    const descriptors = readFileSync(fileURLToPath(import.meta.resolve('@stoa/contracts/descriptors.binpb')));
+    new ReflectionService(loadFileDescriptorSetFromBuffer(descriptors)).addToServer(this.#server);
+  }
+
+  /** Adds a contract; only before `listen`. */
+  add(binding: OwnedBinding): void {
+    const served = serveContract(binding.definition, binding.implementation, {
+      enter: (run) => enterService(binding.owner, run),
+      onError: (error, method) => this.#logError(error, method),
+    });
+    this.#server.addService(served.definition, served.handlers);
+    this.#names.push(binding.definition.fullName);
+  }
+
+  /** What the caller gets is a code; the cause is here. Refusals that callers act on are no news. */
+  #logError(error: unknown, method: string): void {
+    if (isStoaError(error) && error.code !== 'internal' && error.code !== 'data-loss') return;
+    this.#logger.error({ error, method }, 'a call failed');
+  }
+
+  /** Resolves to the address that was bound. */
+  async listen(address: Address, tls: CoreConfig['cluster']['tls']): Promise<Address> {
+    const credentials = serverCredentials(tls, address);
+    const port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(formatAddress(address), credentials, (error, bound) => {
+        if (error === null) resolve(bound);
+        else
+          reject(
+            new StoaError(
+              'unavailable',
+              `cluster.listen: cannot listen on ${formatAddress(address)}: ${error.message}`,
+              { cause: error },
+            ),
+          );
+      });
+    });
+    this.#listening = true;
+    return { host: address.host, port };
+  }
+
+  setServing(serving: boolean): void {
+    for (const name of ['', ...this.#names]) this.#health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+  }
+
+  /** Lets calls under way end, for at most `timeoutMs`, then breaks off the rest. */
+  async stop(timeoutMs: number): Promise<void> {
+    if (!this.#listening) return;
+    this.#listening = false;
+    this.setServing(false);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, timeoutMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}

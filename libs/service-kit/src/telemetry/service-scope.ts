@@ -1,0 +1,56 @@
+import {
+  type Context,
+  context,
+  createContextKey,
+  type Span,
+  type SpanOptions,
+  type Tracer,
+  type TracerProvider,
+  trace,
+} from '@opentelemetry/api';
+
+const SERVICE = createContextKey('stoa.service');
+
+/**
+ * Runs something as one of the services of this process. Spans begun inside, and in whatever it starts, carry the service's
+ * name as their `service.name`, so that a trace of the all-in-one shape tells services apart as one of the scaled-out shape does.
+ */
+export function enterService<T>(service: string, run: () => T): T {
+  return context.with(context.active().setValue(SERVICE, service), run);
+}
+
+/** Hands each span to the provider of the service that it is begun in. */
+export class ServiceTracerProvider implements TracerProvider {
+  readonly #providers: ReadonlyMap<string, TracerProvider>;
+  readonly #fallback: TracerProvider;
+
+  constructor(providers: ReadonlyMap<string, TracerProvider>, fallback: TracerProvider) {
+    this.#providers = providers;
+    this.#fallback = fallback;
+  }
+
+  getTracer(name: string, version?: string): Tracer {
+    const tracers = new Map<unknown, Tracer>();
+    const pick = (from: Context): Tracer => {
+      const service = from.getValue(SERVICE);
+      let tracer = tracers.get(service);
+      if (tracer === undefined) {
+        const provider = (typeof service === 'string' ? this.#providers.get(service) : undefined) ?? this.#fallback;
+        tracer = provider.getTracer(name, version);
+        tracers.set(service, tracer);
+      }
+      return tracer;
+    };
+    return {
+      startSpan: (spanName: string, options?: SpanOptions, from: Context = context.active()) =>
+        pick(from).startSpan(spanName, options, from),
+      startActiveSpan: (spanName: string, ...rest: unknown[]) => {
+        const run = rest.at(-1) as (span: Span) => unknown;
+        const options = rest.length > 1 ? (rest[0] as SpanOptions) : {};
+        const from = rest.length > 2 ? (rest[1] as Context) : context.active();
+        const span = pick(from).startSpan(spanName, options, from);
+        return context.with(trace.setSpan(from, span), () => run(span));
+      },
+    } as Tracer;
+  }
+}
