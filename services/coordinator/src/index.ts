@@ -1,1 +1,1 @@
-export {};
+export { coordinatorModule } from './service.ts';

@@ -1,1 +1,1 @@
-export {};
+export { rolesModule } from './service.ts';
