@@ -1,0 +1,162 @@
+import type { coordinator, Implementation, storage as Storage } from '@stoa/contracts';
+import { storage } from '@stoa/contracts';
+import { StoaError } from '@stoa/plugin-sdk';
+import type { AccountStore, AccountUsage } from '../account/index.ts';
+import type { Authenticator } from '../auth/authenticator.ts';
+import { hashPassword } from '../auth/password.ts';
+import { directoryAddress, outsideAddress } from './address.ts';
+import type { Directory, FoundAccount } from './directory.ts';
+import { type LocalTarget, resolveAddress } from './resolve.ts';
+
+export interface DirectoryServiceDeps {
+  directory: Directory;
+  authenticator: Authenticator;
+  accounts: AccountStore;
+  publish(event: NonNullable<coordinator.Event['kind']>): void;
+}
+
+const { ResolveRecipientResponse_Kind: Kind } = storage;
+const KINDS = { local: Kind.KIND_LOCAL, remote: Kind.KIND_REMOTE, unknown: Kind.KIND_UNKNOWN } as const;
+
+/** DirectoryService: the directory, made public. */
+export function directoryService(
+  deps: DirectoryServiceDeps,
+): Implementation<typeof storage.DirectoryServiceDefinition> {
+  const { directory, authenticator, accounts, publish } = deps;
+  const changed = ({ address, row }: FoundAccount, endSessions: boolean) =>
+    publish({ $case: 'accountChanged', value: { accountId: row.accountId, address, endSessions } });
+  const describe = async (found: FoundAccount): Promise<Storage.Account> =>
+    account(found, await accounts.usage(found.row.accountId));
+
+  return {
+    async authenticate({ username, password, remoteAddress }) {
+      const { address, row } = await authenticator.authenticate(username, password, remoteAddress);
+      return { accountId: row.accountId, address };
+    },
+
+    async resolveRecipient({ address }) {
+      let parsed: string;
+      try {
+        parsed = outsideAddress(address);
+      } catch {
+        return { kind: Kind.KIND_UNKNOWN, targets: [] };
+      }
+      const { kind, local, remote } = await resolveAddress(directory.cache, parsed);
+      const usages = await accounts.usages(local.map((target) => target.account.accountId));
+      return {
+        kind: KINDS[kind],
+        targets: [
+          ...local.map((target, i) => localTarget(target, usages[i])),
+          ...remote.map((outside) => ({ accountId: '', address: outside })),
+        ],
+      };
+    },
+
+    async checkSender({ accountId, address }) {
+      let sender: string;
+      try {
+        sender = directoryAddress(address);
+      } catch {
+        return { allowed: false };
+      }
+      const own = await directory.findAccountById(accountId);
+      if (own === undefined || own.row.disabled) return { allowed: false };
+      const { local } = await resolveAddress(directory.cache, sender);
+      // An alias of several is nobody's own; one that leads to this account alone is its other name.
+      return { allowed: local.length === 1 && local[0]?.account.accountId === accountId };
+    },
+
+    async getAccount({ by }) {
+      const found =
+        by?.$case === 'id' ? await directory.findAccountById(by.value) : await directory.findAccount(by?.value ?? '');
+      if (found === undefined) throw new StoaError('not-found', `there is no account ${by?.value ?? ''}`);
+      return { account: await describe(found) };
+    },
+
+    async createAccount({ address, password, quotaBytes }) {
+      const passwordHash = password === '' ? '' : await hashPassword(password);
+      const found = await directory.createAccount(address, passwordHash, quotaBytes);
+      changed(found, false);
+      return { account: await describe(found) };
+    },
+
+    async updateAccount({ address, password, disabled, quotaBytes }) {
+      const passwordHash = password === undefined ? undefined : await hashPassword(password);
+      const credentials = passwordHash !== undefined || disabled === true;
+      const found = await directory.updateAccount(address, (row) => ({
+        ...row,
+        passwordHash: passwordHash ?? row.passwordHash,
+        disabled: disabled ?? row.disabled,
+        credentialVersion: row.credentialVersion + (credentials ? 1 : 0),
+      }));
+      if (quotaBytes !== undefined) await accounts.setQuota(found.row.accountId, quotaBytes);
+      changed(found, credentials);
+      return { account: await describe(found) };
+    },
+
+    async deleteAccount({ address }) {
+      changed(await directory.deleteAccount(address), true);
+      return {};
+    },
+
+    async *listAccounts({ domain }) {
+      for await (const page of directory.listAccounts(domain)) {
+        const usages = await accounts.usages(page.map(({ row }) => row.accountId));
+        yield { accounts: page.map((found, i) => account(found, usages[i])) };
+      }
+    },
+
+    async createDomain({ name }) {
+      const domain = await directory.createDomain(name);
+      publish({ $case: 'domainChanged', value: { domain: domain.name } });
+      return { domain };
+    },
+
+    async deleteDomain({ name }) {
+      publish({ $case: 'domainChanged', value: { domain: await directory.deleteDomain(name) } });
+      return {};
+    },
+
+    async listDomains() {
+      return { domains: await directory.listDomains() };
+    },
+
+    async addAlias({ address, targets }) {
+      const alias = await directory.addAlias(address, targets);
+      publish({ $case: 'domainChanged', value: { domain: alias.address.slice(alias.address.lastIndexOf('@') + 1) } });
+      return { alias };
+    },
+
+    async removeAlias({ address, targets }) {
+      const alias = await directory.removeAlias(address, targets);
+      publish({ $case: 'domainChanged', value: { domain: alias.slice(alias.lastIndexOf('@') + 1) } });
+      return {};
+    },
+
+    async *listAliases({ domain }) {
+      for await (const aliases of directory.listAliases(domain)) yield { aliases };
+    },
+  };
+}
+
+function account({ address, row }: FoundAccount, usage: AccountUsage | undefined): Storage.Account {
+  return {
+    id: row.accountId,
+    address,
+    disabled: row.disabled,
+    quotaBytes: usage?.quotaBytes ?? 0,
+    usedBytes: usage?.usedBytes ?? 0,
+    messages: usage?.messages ?? 0,
+    createdAt: row.createdAt,
+  };
+}
+
+function localTarget(target: LocalTarget, usage: AccountUsage | undefined): Storage.ResolveRecipientResponse_Target {
+  return {
+    accountId: target.account.accountId,
+    address: target.address,
+    mailbox: target.mailbox,
+    overQuota: usage !== undefined && usage.quotaBytes > 0 && usage.usedBytes >= usage.quotaBytes,
+    disabled: target.account.disabled,
+  };
+}
