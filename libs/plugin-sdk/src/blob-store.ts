@@ -36,8 +36,11 @@ export interface BlobListOptions extends CallOptions {
  *   before it resolves, and nothing is to be seen under the key before the whole content is there. When `source` fails
  *   or yields another number of octets than `size`, nothing is stored and `put` rejects (`invalid-argument` for the size).
  * - `get` rejects with `not-found` for an absent key, at the latest with the first chunk. Memory stays bounded whatever the size.
+ * - A `get` that is left early (`return`) frees what it holds.
+ * - `put` rejects with `storage-full` when the disk or the quota behind the store is.
  * - `delete` of an absent key is no error.
- * - `list` yields batches in key order.
+ * - `list` yields batches in key order (that of the characters' codes), no empty one, each bounded by the driver (about
+ *   1,000). A key stored or deleted meanwhile may or may not be in it.
  */
 export interface BlobStore extends Driver {
   put(

@@ -5,6 +5,9 @@ export type Key = Uint8Array;
 
 export const MAX_KEY_BYTES = 1024;
 export const MAX_VALUE_BYTES = 4 * 1024 * 1024;
+/** What every driver takes in one commit: this many mutations, with so many octets of keys and values in all. */
+export const MAX_COMMIT_MUTATIONS = 10_000;
+export const MAX_COMMIT_BYTES = 16 * 1024 * 1024;
 
 export interface DataEntry {
   key: Key;
@@ -50,6 +53,9 @@ export interface DataCommit {
  *   rejects otherwise, the outcome may be either, but never part of it.
  * - `get` answers all its keys from one snapshot; `scan` yields batches from one snapshot. Both see every commit that
  *   resolved before they were called.
+ * - A scan holds its snapshot until it ends or is left (`return`). A driver may end one that stays open too long, at least
+ *   30 seconds, with `deadline-exceeded`.
+ * - `commit` rejects with `storage-full` when the disk or the quota behind the store is.
  * - Values given to the driver are not changed by it, and those it returns are the caller's to keep.
  */
 export interface DataStore extends Driver {
@@ -60,6 +66,6 @@ export interface DataStore extends Driver {
 }
 
 export interface DataCapabilities {
-  /** Several processes, and hosts, may use the same store at a time. */
+  /** Who may use the same store at a time: one process, several on one host, or several on several hosts. */
   readonly shared: 'process' | 'host' | 'network';
 }

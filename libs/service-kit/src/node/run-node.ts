@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { coordinator } from '@stoa/contracts';
+import { type Client, coordinator, type ServiceDefinition } from '@stoa/contracts';
 import { StoaError, toStoaError } from '@stoa/plugin-sdk';
 import type { ConfigDocument } from '../config/load.ts';
 import { sectionNames } from '../config/load.ts';
@@ -36,6 +36,8 @@ export interface RunningNode {
   readonly addresses: Readonly<Record<string, string>>;
   readonly logger: Logger;
   readonly services: ReadonlyMap<ServiceName, Service>;
+  /** A client of a contract, as the services of this node have it. */
+  client<D extends ServiceDefinition>(definition: D): Client<D>;
   /** Stops accepting, lets work end for at most `node.drain-timeout`, then closes everything. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -188,6 +190,7 @@ async function start(given: Start): Promise<RunningNode> {
     addresses,
     logger,
     services: running,
+    client: (definition) => channels.client(definition),
     stop: () => {
       stopping ??= stop();
       return stopping;

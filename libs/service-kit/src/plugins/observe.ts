@@ -26,12 +26,10 @@ export class DriverObserver {
     const started = performance.now();
     const parent = trace.getActiveSpan();
     const span = parent?.isRecording()
-      ? trace
-          .getTracer('@stoa/service-kit')
-          .startSpan(`${this.#kind}.${operation}`, {
-            kind: SpanKind.CLIENT,
-            attributes: { 'stoa.driver': this.#driver, ...attributes },
-          })
+      ? trace.getTracer('@stoa/service-kit').startSpan(`${this.#kind}.${operation}`, {
+          kind: SpanKind.CLIENT,
+          attributes: { 'stoa.driver': this.#driver, ...attributes },
+        })
       : undefined;
     const labels = { kind: this.#kind, driver: this.#driver, operation };
     return {

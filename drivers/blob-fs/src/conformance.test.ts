@@ -1,0 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { blobStoreSuite } from '@stoa/plugin-sdk/conformance';
+import { afterAll, describe, test } from 'vitest';
+import factory from './index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'stoa-blob-fs-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+blobStoreSuite({
+  describe,
+  test,
+  factory,
+  config: () => ({ path: folder }),
+  crash: { module: new URL('./index.ts', import.meta.url) },
+});

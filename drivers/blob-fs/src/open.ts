@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type BlobStore, type DriverContext, isStoaError, StoaError } from '@stoa/plugin-sdk';
+import type { Config } from './config.ts';
+import { Directories } from './directories.ts';
+import { close as closeFile, fdatasync, isErrno, link, open as openFile, removeFile } from './files.ts';
+import { FileSystemStore } from './store.ts';
+
+const FORMAT_VERSION = 1;
+const STAMP = 'stoa-blobs.json';
+
+/** Opens the folder, or makes it; rejects with `invalid-configuration` or `unsupported-version` and says what to do. */
+export async function openStore(config: Config, context: DriverContext): Promise<BlobStore> {
+  const root = resolve(context.dataDirectory, config.path);
+  const temporary = join(root, 'tmp');
+  const blobs = join(root, 'blobs');
+  try {
+    await mkdir(temporary, { recursive: true, mode: 0o700 });
+    await mkdir(blobs, { recursive: true, mode: 0o700 });
+    await checkStamp(root, temporary);
+    const directories = new Directories(blobs);
+    await directories.sync(root);
+    await directories.sync(dirname(root));
+    const removed = await removeRemains(temporary, Date.now() - config.temporaryHours * 3_600_000);
+    if (removed > 0) context.logger.info({ removed, path: temporary }, 'removed the remains of interrupted writes');
+    return new FileSystemStore(blobs, temporary, directories);
+  } catch (error) {
+    if (isStoaError(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `the folder ${root} of the blob store cannot be used (${reason}); set "path"`;
+    throw new StoaError('invalid-configuration', message, { cause: error });
+  }
+}
+
+/** Marks a new folder with the version of its layout, refuses one of another; shows at once whether hard links work. */
+async function checkStamp(root: string, temporary: string): Promise<void> {
+  const path = join(root, STAMP);
+  const draft = join(temporary, randomUUID());
+  await writeFile(draft, JSON.stringify({ format: FORMAT_VERSION }), { mode: 0o600 });
+  try {
+    const fd = await openFile(draft, 'r+');
+    await fdatasync(fd).finally(() => closeFile(fd));
+    await link(draft, path);
+  } catch (error) {
+    if (!isErrno(error, 'EEXIST')) throw error;
+  } finally {
+    await removeFile(draft);
+  }
+  const format = parseFormat(await readFile(path, 'utf8'));
+  if (format !== FORMAT_VERSION) {
+    const message = `the blob store in ${root} has format ${format ?? 'unknown'}, this version of Stoa reads ${FORMAT_VERSION}`;
+    throw new StoaError('unsupported-version', message);
+  }
+}
+
+function parseFormat(text: string): number | undefined {
+  try {
+    const { format } = JSON.parse(text) as { format?: unknown };
+    return typeof format === 'number' ? format : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only what is old: another process may be writing in the same folder. */
+async function removeRemains(folder: string, olderThan: number): Promise<number> {
+  let removed = 0;
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined || !found.isFile() || found.mtimeMs >= olderThan) continue;
+    await removeFile(path);
+    removed += 1;
+  }
+  return removed;
+}

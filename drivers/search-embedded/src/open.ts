@@ -1,0 +1,42 @@
+import { constants } from 'node:fs';
+import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { type DriverContext, isStoaError, type SearchStore, StoaError } from '@stoa/plugin-sdk';
+import type { Config } from './config.ts';
+import { FORMAT_VERSION } from './database.ts';
+import { EmbeddedSearch } from './store.ts';
+
+const STAMP = 'stoa-search.json';
+
+/** Opens the folder, or makes it; rejects with `invalid-configuration` or `unsupported-version` and says what to do. */
+export async function openStore(config: Config, context: DriverContext): Promise<SearchStore> {
+  const folder = resolve(context.dataDirectory, config.path);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    await checkStamp(folder, config.files);
+  } catch (error) {
+    if (isStoaError(error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `the folder ${folder} of the search index cannot be used (${reason}); set "path"`;
+    throw new StoaError('invalid-configuration', message, { cause: error });
+  }
+  return new EmbeddedSearch({ folder, files: config.files }, context.logger);
+}
+
+/** Accounts are found by the number of files, so another number would miss what is indexed. */
+async function checkStamp(folder: string, files: number): Promise<void> {
+  const path = join(folder, STAMP);
+  const made = JSON.stringify({ format: FORMAT_VERSION, files });
+  const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined;
+  });
+  if (found === undefined) {
+    await writeFile(path, made, { mode: 0o600, flush: true });
+    return;
+  }
+  if (found === made) return;
+  const message = `the search index in ${folder} was made as ${found}, the configuration asks for ${made}; set "files" back or delete the folder, and it will be filled anew`;
+  throw new StoaError('unsupported-version', message);
+}

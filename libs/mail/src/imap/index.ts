@@ -1,0 +1,12 @@
+export * from './command.ts';
+export * from './date.ts';
+export * from './fetch-item.ts';
+export { ListPattern } from './list-pattern.ts';
+export * from './mailbox-name.ts';
+export * from './parser/index.ts';
+export * from './reader/index.ts';
+export * from './search-key.ts';
+export * from './sequence-set.ts';
+export { ImapSyntaxError, type ImapSyntaxErrorCode } from './syntax-error.ts';
+export { decodeUtf7, encodeUtf7, Utf7Error } from './utf7.ts';
+export * from './write/index.ts';

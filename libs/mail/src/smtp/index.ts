@@ -1,0 +1,15 @@
+export * from './bdat-decoder.ts';
+export * from './command.ts';
+export * from './command-format.ts';
+export * from './command-parser.ts';
+export * from './data-decoder.ts';
+export * from './dot-stuffer.ts';
+export * from './ehlo.ts';
+export * from './enhanced-status.ts';
+export type { HeaderFacts } from './header-scan.ts';
+export * from './line-reader.ts';
+export { MAX_TEXT_LINE, type MessageStatistics } from './message-statistics.ts';
+export * from './reply.ts';
+export * from './reply-parser.ts';
+export * from './syntax-error.ts';
+export { decodeUtf8AddrXtext, decodeXtext, encodeUtf8AddrXtext, encodeXtext } from './xtext.ts';

@@ -1,0 +1,1 @@
+export { storeRouterModule } from './service.ts';

@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import { storage } from '@stoa/contracts';
+import { bind, defineService, type Service } from '@stoa/service-kit';
+import { Accounts } from './account/index.ts';
+import { Authenticator } from './auth/authenticator.ts';
+import { LoginLimits } from './auth/login-limits.ts';
+import { blobService } from './body/blob-service.ts';
+import { Bodies } from './body/bodies.ts';
+import { storeRouterConfig } from './config.ts';
+import { Directory } from './directory/directory.ts';
+import { directoryService } from './directory/service.ts';
+import { Leases } from './lease/leases.ts';
+import type { MailContext } from './mail/context.ts';
+import { deliver } from './mail/deliver.ts';
+import { messageStructure, messageText } from './mail/message-text.ts';
+import { mailService } from './mail/service.ts';
+import { maintenanceService } from './maintenance/service.ts';
+import { memoryService } from './memory/memory-service.ts';
+import { Queue } from './queue/queue.ts';
+import { queueService } from './queue/service.ts';
+
+/** Owns the stores: mailboxes, messages, accounts, the outbound queue. Keeps no state that matters, so any number may run. */
+export const storeRouterModule = defineService({
+  name: 'store-router',
+  configSchema: storeRouterConfig,
+  needs: ['coordinator'],
+  offers: [
+    storage.MailServiceDefinition,
+    storage.BlobServiceDefinition,
+    storage.DirectoryServiceDefinition,
+    storage.QueueServiceDefinition,
+    storage.MemoryServiceDefinition,
+    storage.MaintenanceServiceDefinition,
+  ],
+  async create({ config, node, logger, events, driver, now }): Promise<Service> {
+    const [data, blob, memory, search] = await Promise.all([
+      driver('data'),
+      driver('blob'),
+      driver('memory'),
+      driver('search'),
+    ]);
+    const publish = events.publish.bind(events);
+    const accounts = new Accounts(data.driver, { cacheBytes: config['cache-size'], now });
+    const queue = new Queue({ store: data.driver, config: config.queue, now, publish });
+    const mail: MailContext = {
+      accounts,
+      bodies: new Bodies(blob.driver, data.driver, { now }),
+      search: search.driver,
+      queue,
+      intake: {
+        maxBytes: config['message-size'],
+        memoryBytes: config['message-memory'],
+        spoolDirectory: join(node.dataDirectory, 'spool'),
+        newStructure: messageStructure,
+      },
+      publish,
+      logger,
+      now,
+    };
+    const directory = new Directory({ store: data.driver, accounts, now });
+    const limits = new LoginLimits({
+      memory: memory.driver,
+      config: config.auth,
+      now,
+      logger,
+      block: (address, until) => publish({ $case: 'addressBlocked', value: { address, until } }),
+    });
+    const authenticator = new Authenticator({ directory, limits, config: config.auth, now, logger });
+    const maintenance = maintenanceService({
+      accounts,
+      blobs: blob.driver,
+      index: { accounts, blobs: blob.driver, search: search.driver, extractText: messageText, logger },
+      leases: new Leases(data.driver, now),
+      queue,
+      stores: [
+        { kind: 'data', driver: data.name, store: data.driver },
+        { kind: 'blob', driver: blob.name, store: blob.driver },
+        { kind: 'memory', driver: memory.name, store: memory.driver },
+        { kind: 'search', driver: search.name, store: search.driver },
+      ],
+      now,
+    });
+    let unsubscribe: (() => void) | undefined;
+    return {
+      contracts: [
+        bind(storage.MailServiceDefinition, mailService(mail)),
+        bind(storage.BlobServiceDefinition, blobService(blob.driver)),
+        bind(storage.DirectoryServiceDefinition, directoryService({ directory, authenticator, accounts, publish })),
+        bind(
+          storage.QueueServiceDefinition,
+          queueService({ queue, deliver: (requests, signal) => deliver(mail, requests, signal) }),
+        ),
+        bind(storage.MemoryServiceDefinition, memoryService(memory.driver)),
+        bind(storage.MaintenanceServiceDefinition, maintenance),
+      ],
+      async start() {
+        unsubscribe ??= events.subscribe({
+          event: ({ kind }) => {
+            if (kind?.$case === 'accountChanged' || kind?.$case === 'domainChanged') directory.cache.clear();
+          },
+          gap: () => directory.cache.clear(),
+        });
+      },
+      // Calls that are under way are finished by the server that took them; nothing is kept back here.
+      drain: async () => {},
+      async stop() {
+        unsubscribe?.();
+        unsubscribe = undefined;
+      },
+      // Without these two nothing can be stored or read; the others are missed less.
+      async check() {
+        await Promise.all([data.driver.check(), blob.driver.check()]);
+      },
+      addresses: {},
+      sessions: 0,
+    };
+  },
+});
