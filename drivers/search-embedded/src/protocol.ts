@@ -10,6 +10,8 @@ export type Request =
     }
   | { type: 'query'; scope: SearchScope; terms: readonly SearchTerm[] }
   | { type: 'indexedToUid'; scope: SearchScope }
+  /** Another thread has put a file of the index aside; close the one that is open. */
+  | { type: 'reopen'; file: number }
   | { type: 'check' };
 
 export interface Envelope {
@@ -21,7 +23,7 @@ export type Reply =
   | { id: number; value: unknown }
   | { id: number; error: { message: string; sqliteCode: number | undefined } }
   /** A file of the index was damaged, and was put aside for a new one. */
-  | { replaced: string; aside: string };
+  | { replaced: number; aside: string };
 
 export interface WorkerData {
   folder: string;

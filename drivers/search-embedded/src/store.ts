@@ -18,8 +18,8 @@ export class EmbeddedSearch implements SearchStore {
   #closing: Promise<void> | undefined;
 
   constructor(data: WorkerData, logger: DriverLogger) {
-    this.#writer = new Thread(data, logger);
-    this.#reader = new Thread(data, logger);
+    this.#writer = new Thread(data, logger, (file) => this.#reopen(this.#reader, file));
+    this.#reader = new Thread(data, logger, (file) => this.#reopen(this.#writer, file));
   }
 
   async index(
@@ -54,6 +54,11 @@ export class EmbeddedSearch implements SearchStore {
   close(): Promise<void> {
     this.#closing ??= Promise.all([this.#writer.close(), this.#reader.close()]).then(() => {});
     return this.#closing;
+  }
+
+  /** What the other thread still writes to or reads from the old file is lost, which the mark in the new file shows. */
+  #reopen(thread: Thread, file: number): void {
+    this.#call(thread, { type: 'reopen', file }, {}).catch(() => {});
   }
 
   async #call(thread: Thread, request: Request, options: CallOptions): Promise<unknown> {

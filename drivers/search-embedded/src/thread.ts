@@ -14,14 +14,17 @@ interface Call {
 export class Thread {
   readonly #worker: Worker;
   readonly #logger: DriverLogger;
+  readonly #onReplaced: (file: number) => void;
   readonly #waiting = new Map<number, Call>();
   readonly #exited: Promise<void>;
   #current: [id: number, call: Call] | undefined;
   #lastId = 0;
   #failure: StoaError | undefined;
 
-  constructor(data: WorkerData, logger: DriverLogger) {
+  /** `onReplaced` is told of a file that was damaged and put aside. */
+  constructor(data: WorkerData, logger: DriverLogger, onReplaced: (file: number) => void) {
     this.#logger = logger;
+    this.#onReplaced = onReplaced;
     // Beside this file, as source or as build.
     this.#worker = new Worker(new URL(`./worker${extname(import.meta.url)}`, import.meta.url), { workerData: data });
     this.#worker.on('message', (reply: Reply) => this.#receive(reply));
@@ -83,6 +86,7 @@ export class Thread {
   #receive(reply: Reply): void {
     if ('replaced' in reply) {
       this.#logger.error(reply, 'a file of the search index was damaged; it is put aside and will be filled anew');
+      this.#onReplaced(reply.replaced);
       return;
     }
     const call = this.#current?.[1];

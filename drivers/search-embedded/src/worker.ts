@@ -28,6 +28,7 @@ function answer(request: Request): unknown {
     for (const database of databases.values()) database.check();
     return undefined;
   }
+  if (request.type === 'reopen') return forget(request.file);
   const file = fileOf(request.scope.accountId);
   try {
     return apply(open(file), request);
@@ -38,7 +39,7 @@ function answer(request: Request): unknown {
   }
 }
 
-function apply(database: IndexDatabase, request: Exclude<Request, { type: 'check' }>): unknown {
+function apply(database: IndexDatabase, request: Extract<Request, { scope: unknown }>): unknown {
   switch (request.type) {
     case 'index':
       return database.index(request.scope, request.documents, request.indexedToUid);
@@ -70,15 +71,19 @@ function open(file: number): IndexDatabase {
 
 /** The index is made from the messages, so a damaged file is replaced by an empty one, which is filled again. */
 function putAside(file: number): void {
-  databases.get(file)?.close();
-  databases.delete(file);
+  forget(file);
   const path = pathOf(file);
   const aside = `${path}.damaged-${Date.now()}`;
   if (existsSync(path)) renameSync(path, aside);
   for (const suffix of ['-wal', '-shm']) {
     if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
   }
-  post({ replaced: path, aside });
+  post({ replaced: file, aside });
+}
+
+function forget(file: number): void {
+  databases.get(file)?.close();
+  databases.delete(file);
 }
 
 function isDamage(error: unknown): boolean {

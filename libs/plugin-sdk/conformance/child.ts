@@ -83,9 +83,11 @@ export async function runTogether<K extends DriverKind>(
   processes: number,
 ): Promise<void> {
   const children = await Promise.all(Array.from({ length: processes }, () => start(subject, workload, prefix)));
-  for (const child of children) {
-    for await (const _ of child.lines);
-    const code = await child.ended;
-    if (code !== 0) throw new Error(`a process failed (exit code ${code}): ${child.complaint()}`);
-  }
+  await Promise.all(
+    children.map(async (child) => {
+      for await (const _ of child.lines);
+      const code = await child.ended;
+      if (code !== 0) throw new Error(`a process failed (exit code ${code}): ${child.complaint()}`);
+    }),
+  );
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -38,6 +39,8 @@ export interface SuiteOptions<K extends DriverKind> extends TestApi {
   context?: Partial<DriverContext> | undefined;
   /** Without it, the tests that need processes of their own are left out. */
   crash?: CrashOptions | undefined;
+  /** How long a message of a bus may take before it counts as lost; 15,000 by default. */
+  patienceMs?: number | undefined;
 }
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -46,6 +49,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} };
 export class Subject<K extends DriverKind> {
   readonly factory: DriverFactory<K>;
   readonly crash: CrashOptions | undefined;
+  readonly patienceMs: number;
   readonly #options: SuiteOptions<K>;
   #context: Promise<DriverContext> | undefined;
   #config: Promise<unknown> | undefined;
@@ -54,6 +58,7 @@ export class Subject<K extends DriverKind> {
     this.#options = options;
     this.factory = options.factory;
     this.crash = options.crash;
+    this.patienceMs = options.patienceMs ?? 15_000;
   }
 
   get capabilities(): DriverKinds[K]['capabilities'] {
@@ -93,10 +98,16 @@ async function makeContext(given: Partial<DriverContext> = {}): Promise<DriverCo
   return { logger: silent, nodeId: 'conformance', ...given, dataDirectory };
 }
 
+const temporaryFolders: string[] = [];
+
 async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'stoa-conformance-'));
-  process.once('beforeExit', () => rm(folder, { recursive: true, force: true }));
+  if (temporaryFolders.push(folder) === 1) process.once('exit', removeTemporaryFolders);
   return folder;
+}
+
+function removeTemporaryFolders(): void {
+  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
 }
 
 /** A name that no other test uses. */

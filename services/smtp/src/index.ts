@@ -1,1 +1,1 @@
-export {};
+export { smtpModule } from './service.ts';

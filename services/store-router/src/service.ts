@@ -32,12 +32,14 @@ export const storeRouterModule = defineService({
     storage.MemoryServiceDefinition,
     storage.MaintenanceServiceDefinition,
   ],
-  async create({ config, node, logger, events, driver, now }): Promise<Service> {
+  async create(context): Promise<Service> {
+    const { config, node, logger, events } = context;
+    const now = () => context.now();
     const [data, blob, memory, search] = await Promise.all([
-      driver('data'),
-      driver('blob'),
-      driver('memory'),
-      driver('search'),
+      context.driver('data'),
+      context.driver('blob'),
+      context.driver('memory'),
+      context.driver('search'),
     ]);
     const publish = events.publish.bind(events);
     const accounts = new Accounts(data.driver, { cacheBytes: config['cache-size'], now });
@@ -85,7 +87,10 @@ export const storeRouterModule = defineService({
       contracts: [
         bind(storage.MailServiceDefinition, mailService(mail)),
         bind(storage.BlobServiceDefinition, blobService(blob.driver)),
-        bind(storage.DirectoryServiceDefinition, directoryService({ directory, authenticator, accounts, publish })),
+        bind(
+          storage.DirectoryServiceDefinition,
+          directoryService({ directory, authenticator, limits, accounts, publish }),
+        ),
         bind(
           storage.QueueServiceDefinition,
           queueService({ queue, deliver: (requests, signal) => deliver(mail, requests, signal) }),

@@ -116,6 +116,19 @@ describe('operations in one commit', () => {
     expect(state.size).toBe(100);
   });
 
+  it('are committed although one of them has a condition that never holds', async () => {
+    const { routers, accountId } = await setUp();
+    const { accounts } = routers[0]!;
+    const hopeless = accounts.write(accountId, async (transaction) => {
+      transaction.require(Buffer.from('Kabsent'), Buffer.from('value'));
+      transaction.updateState({ quotaBytes: 7 });
+    });
+    const others = Array.from({ length: 5 }, (_, i) => deliverTo(routers[0]!, accountId, `m${i}`));
+    await expect(hopeless).rejects.toMatchObject({ code: 'conflict' });
+    await Promise.all(others);
+    expect(await accounts.usage(accountId)).toMatchObject({ quotaBytes: 0, messages: 5 });
+  });
+
   it('are gathered while a commit is under way, and cost no read when the account is warm', async () => {
     const { stores, routers, accountId } = await setUp();
     await deliverTo(routers[0]!, accountId, 'warm');

@@ -1,9 +1,11 @@
 import { storage } from '@stoa/contracts';
 import { eachNumber, numberSet } from '@stoa/mail';
+import type { BlobStore, DataStore } from '@stoa/plugin-sdk';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Accounts } from '../src/account/accounts.ts';
 import { mailService } from '../src/mail/service.ts';
+import { embeddedStores } from './support/embedded.ts';
 import { ChaoticStore, type Faults, Interleaver } from './support/interleaver.ts';
 import { MemoryBlobStore } from './support/memory-blob-store.ts';
 import { MemoryDataStore } from './support/memory-data-store.ts';
@@ -198,10 +200,10 @@ async function scenario(
   seed: number,
   plan: readonly { router: number; operations: readonly ModelOperation[] }[],
   faults: Faults,
+  data: DataStore = new MemoryDataStore(),
+  blobs: BlobStore = new MemoryBlobStore(Date.now),
 ): Promise<void> {
   const interleaver = new Interleaver(seed);
-  const data = new MemoryDataStore();
-  const blobs = new MemoryBlobStore(Date.now);
   const quiet = testRouter({ data, blobs });
   const accountId = await newAccount(quiet);
   await quiet.accounts.write(accountId, async (transaction) => {
@@ -245,5 +247,18 @@ describe('the mailbox model under interleaved clients on two routers', () => {
       ),
       { numRuns: 150 },
     );
+  });
+
+  it('is the same on LMDB and files', async () => {
+    const stores = await embeddedStores();
+    try {
+      const faults = { before: 0.1, after: 0.1, late: 0.05 };
+      await fc.assert(
+        fc.asyncProperty(fc.nat(), clients, (seed, plan) => scenario(seed, plan, faults, stores.data, stores.blobs)),
+        { numRuns: 10 },
+      );
+    } finally {
+      await stores.close();
+    }
   });
 });

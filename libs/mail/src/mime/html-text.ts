@@ -91,7 +91,8 @@ export class HtmlText {
     while (nameEnd < html.length && nameEnd - nameStart < MAX_NAME && isNameChar(html.charCodeAt(nameEnd))) nameEnd++;
     const isOpen = nameEnd === html.length && nameEnd - nameStart < MAX_NAME;
     if (!final && (isOpen || '<!--'.startsWith(html.slice(at)))) return -1;
-    const name = html.slice(nameStart, nameEnd).toLowerCase();
+    // A name begins with a letter: `<3` is text.
+    const name = isLetter(html.charCodeAt(nameStart)) ? html.slice(nameStart, nameEnd).toLowerCase() : '';
     const mark = html[at + 1];
     if (name === '' && mark !== '!' && mark !== '?' && mark !== '/') {
       pieces.push('<');
@@ -105,19 +106,17 @@ export class HtmlText {
 
   private hidden(html: string, at: number, final: boolean): number {
     const start = html.indexOf('</', at);
-    if (start === -1)
-      return !final && html.endsWith('<') && at < html.length - 1 ? html.length - 1 : this.wait(html, at, final);
+    if (start === -1) {
+      // A last `<` may begin the end tag.
+      if (final || !html.endsWith('<')) return html.length;
+      return at < html.length - 1 ? html.length - 1 : -1;
+    }
     const nameEnd = start + 2 + this.hiddenName.length;
     if (nameEnd > html.length && !final) return start > at ? start : -1;
     if (html.slice(start + 2, nameEnd).toLowerCase() !== this.hiddenName) return start + 2;
     this.hiddenName = '';
     this.state = 'tag';
     return nameEnd;
-  }
-
-  /** Nothing found: all is passed over, but for a last `<` alone. */
-  private wait(html: string, at: number, final: boolean): number {
-    return !final && html[at] === '<' && at === html.length - 1 ? -1 : html.length;
   }
 
   private leave(html: string, at: number, end: string, final: boolean): number {
@@ -150,6 +149,10 @@ function entity(html: string, at: number, final: boolean, pieces: string[]): num
   }
   pieces.push(text);
   return end + 1;
+}
+
+function isLetter(code: number): boolean {
+  return (code > 96 && code < 123) || (code > 64 && code < 91);
 }
 
 function isNameChar(code: number): boolean {

@@ -4,7 +4,19 @@ import { BdatDecoder } from './bdat-decoder.ts';
 import { DataDecoder } from './data-decoder.ts';
 import { cuts, soup, split } from './splits.test-support.ts';
 
-const alphabet = soup('\r\n', '.', '\r\n.\r\n', '\r', '\n', 'Received: a\r\n', 'From: b\r\n', 'Date', ':', '\0', '\xe9');
+const alphabet = soup(
+  '\r\n',
+  '.',
+  '\r\n.\r\n',
+  '\r',
+  '\n',
+  'Received: a\r\n',
+  'From: b\r\n',
+  'Date',
+  ':',
+  '\0',
+  '\xe9',
+);
 
 /** Sends `message` in BDAT chunks of the sizes, each cut in turn; a command word follows each chunk. */
 function transfer(message: Buffer, sizes: readonly number[], lengths: readonly number[]) {
@@ -12,7 +24,8 @@ function transfer(message: Buffer, sizes: readonly number[], lengths: readonly n
   const bodies: Buffer[] = [];
   for (const part of [...split(message, sizes), Buffer.alloc(0)]) {
     decoder.begin(part.length, part.length === 0);
-    for (const chunk of split(Buffer.concat([part, Buffer.from('BDAT')]), lengths)) bodies.push(...decoder.write(chunk));
+    for (const chunk of split(Buffer.concat([part, Buffer.from('BDAT')]), lengths))
+      bodies.push(...decoder.write(chunk));
     expect(decoder.chunkEnded).toBe(true);
     expect(decoder.takeRemaining().toString()).toBe('BDAT');
   }
@@ -23,7 +36,20 @@ function transfer(message: Buffer, sizes: readonly number[], lengths: readonly n
 function snapshot({ statistics }: BdatDecoder | DataDecoder) {
   const { size, bareLf, bareCr, nul, eightBit, longestLine, headerSize, endsWithCrlf, header } = statistics;
   const { received, hasDate, hasMessageId, hasFrom } = header;
-  return { size, bareLf, bareCr, nul, eightBit, longestLine, headerSize, endsWithCrlf, received, hasDate, hasMessageId, hasFrom };
+  return {
+    size,
+    bareLf,
+    bareCr,
+    nul,
+    eightBit,
+    longestLine,
+    headerSize,
+    endsWithCrlf,
+    received,
+    hasDate,
+    hasMessageId,
+    hasFrom,
+  };
 }
 
 describe('BdatDecoder', () => {

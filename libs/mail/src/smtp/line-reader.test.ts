@@ -73,7 +73,18 @@ describe('SmtpLineReader', () => {
   });
 
   it('sees the same however the octets are cut', () => {
-    const text = soup('\r\n', '\r', '\n', 'NOOP', 'AUTH ', 'mail ', 'x'.repeat(15), 'x'.repeat(16), 'x'.repeat(35), '\r\r\n');
+    const text = soup(
+      '\r\n',
+      '\r',
+      '\n',
+      'NOOP',
+      'AUTH ',
+      'mail ',
+      'x'.repeat(15),
+      'x'.repeat(16),
+      'x'.repeat(35),
+      '\r\r\n',
+    );
     fc.assert(
       fc.property(text, cuts, (input, lengths) => {
         const bytes = Buffer.from(input, 'latin1');
@@ -91,7 +102,10 @@ describe('SmtpLineReader', () => {
     fc.assert(
       fc.property(text, (input) => {
         const lines = read(`${input}\r\n`).filter((event) => event.startsWith('line '));
-        const clean = `${input}\r\n`.split('\r\n').slice(0, -1).filter((line) => line.length < 15 && !/[\r\n]/.test(line));
+        const clean = `${input}\r\n`
+          .split('\r\n')
+          .slice(0, -1)
+          .filter((line) => line.length < 15 && !/[\r\n]/.test(line));
         expect(lines).toEqual(clean.map((line) => `line ${Buffer.from(line, 'latin1').toString('latin1')}`));
       }),
       { numRuns: 1000 },

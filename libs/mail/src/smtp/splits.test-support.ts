@@ -14,8 +14,13 @@ export function split(bytes: Buffer, lengths: readonly number[]): Buffer[] {
   return chunks;
 }
 
-/** Text made of the pieces that matter to a grammar, with anything between them. */
+const octet = fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code));
+
+/** Octets, as a latin1 string, made of the pieces that matter to a grammar, with anything between them. */
 export function soup(...pieces: string[]): fc.Arbitrary<string> {
-  const piece = fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...pieces) }, fc.string({ maxLength: 6, unit: 'binary' }));
+  const piece = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(...pieces) },
+    { weight: 1, arbitrary: fc.string({ maxLength: 6, unit: octet }) },
+  );
   return fc.array(piece, { maxLength: 30 }).map((parts) => parts.join(''));
 }

@@ -68,8 +68,9 @@ export class Accounts implements AccountStore {
    */
   claimRecent(accountId: string, mailboxId: number, uidNext: number): void {
     const key = `${accountId}/${mailboxId}`;
+    const claimed = Math.max(uidNext, this.#recentClaims.get(key) ?? 0);
     this.#recentClaims.delete(key);
-    this.#recentClaims.set(key, uidNext);
+    this.#recentClaims.set(key, claimed);
     if (this.#recentClaims.size > MAX_RECENT_CLAIMS) {
       for (const oldest of this.#recentClaims.keys()) {
         this.#recentClaims.delete(oldest);

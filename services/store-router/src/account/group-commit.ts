@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { type Context, context } from '@opentelemetry/api';
 import { hasCode, MAX_COMMIT_BYTES, MAX_COMMIT_MUTATIONS, StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { type AccountCache, StaleView, sameBytes } from './cache.ts';
 import { type AccountState, encodeAccountState, KEPT_NONCES, NONCE_BYTES } from './rows.ts';
@@ -13,6 +14,8 @@ import type { AccountView } from './view.ts';
 
 const MAX_BATCH = 128;
 const MAX_ATTEMPTS = 30;
+/** The round from which on operations that could not be committed together are committed one by one. */
+const SPLIT_AT = 6;
 const MAX_DELAY_MS = 50;
 /** How often the account row is asked for after a commit whose outcome is not known, while the store does not answer. */
 const OUTCOME_READS = 6;
@@ -28,7 +31,10 @@ interface Operation {
   readonly signal: AbortSignal | undefined;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
+  /** Trace context of the caller. */
+  readonly trace: Context;
   attempt: number;
+  settled: boolean;
 }
 
 type Outcome = { operation: Operation; value: unknown } | { operation: Operation; error: unknown };
@@ -65,7 +71,7 @@ export class GroupCommit {
   /** Resolves with what `run` returned once its changes are durable. Aborting helps only until its commit begins. */
   submit<T>(run: (transaction: AccountTransaction) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#queue.push({ run, signal, resolve, reject, attempt: 0 });
+      this.#queue.push({ run, signal, resolve, reject, trace: context.active(), attempt: 0, settled: false });
       if (!this.#running) {
         this.#running = true;
         void this.#work();
@@ -76,25 +82,32 @@ export class GroupCommit {
   async #work(): Promise<void> {
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, MAX_BATCH).filter((operation) => {
+        if (operation.settled) return false;
         if (operation.signal?.aborted !== true) return true;
+        operation.settled = true;
         operation.reject(new StoaError('cancelled', 'the call was cancelled', { cause: operation.signal.reason }));
         return false;
       });
-      await this.#commit(batch);
+      // The commit of several callers shows in the trace of the first, not of whoever came when nothing was under way.
+      if (batch.length > 0) await context.with(batch[0]!.trace, () => this.#commit(batch));
     }
     this.#running = false;
     this.#idle();
   }
 
-  /** Never rejects: every operation of the batch is settled or back in the queue afterwards. */
-  async #commit(batch: Operation[]): Promise<void> {
-    const tried: Attempt[] = [];
+  /**
+   * Never rejects: every operation of the batch is settled or back in the queue afterwards. `tried` are attempts with
+   * operations of the batch that may have been applied.
+   */
+  async #commit(batch: Operation[], tried: Attempt[] = []): Promise<void> {
     for (let round = 1; batch.length > 0; round++) {
       try {
         // The first round trusts what is cached: the commit's condition proves it right, or the second round reads.
         const view = await (round === 1 ? this.#cache.known(this.#accountId) : this.#cache.current(this.#accountId));
         const applied = tried.find((attempt) => hasNonce(view.state, attempt.nonce));
         if (applied !== undefined) return settle(applied.outcomes);
+        // A condition of one operation that never holds must not be the end of the others.
+        if (round === SPLIT_AT && batch.length > 1) return await this.#oneByOne(batch, tried);
         if (round > MAX_ATTEMPTS) throw new StoaError('conflict', 'the account is changed too often by others');
         const prepared = await this.#prepare(view, batch);
         batch = prepared.outcomes.map((outcome) => outcome.operation);
@@ -111,7 +124,7 @@ export class GroupCommit {
         if (!hasCode(failure, 'conflict')) {
           const verdict = await this.#verdict(attempt, failure);
           if (verdict === 'applied') return settle(attempt.outcomes);
-          if (verdict === 'alone') return await this.#oneByOne(batch);
+          if (verdict === 'alone') return await this.#oneByOne(batch, tried);
         }
         if (round > 1) await this.#environment.delay(this.#environment.random() * Math.min(2 ** round, MAX_DELAY_MS));
       } catch (error) {
@@ -120,14 +133,14 @@ export class GroupCommit {
           continue;
         }
         const cause = error instanceof StaleView ? new StoaError('conflict', 'the account changes too often') : error;
-        for (const operation of batch) operation.reject(cause);
+        settle(batch.map((operation) => ({ operation, error: cause })));
         return;
       }
     }
   }
 
-  async #oneByOne(batch: readonly Operation[]): Promise<void> {
-    for (const operation of batch) await this.#commit([operation]);
+  async #oneByOne(batch: readonly Operation[], tried: Attempt[]): Promise<void> {
+    for (const operation of batch) if (!operation.settled) await this.#commit([operation], tried);
   }
 
   async #prepare(view: AccountView, batch: readonly Operation[]) {
@@ -220,8 +233,11 @@ function fitsTogether(changes: Changes, more: Changes): boolean {
 
 function settle(outcomes: readonly Outcome[]): void {
   for (const outcome of outcomes) {
-    if ('error' in outcome) outcome.operation.reject(outcome.error);
-    else outcome.operation.resolve(outcome.value as never);
+    const { operation } = outcome;
+    if (operation.settled) continue;
+    operation.settled = true;
+    if ('error' in outcome) operation.reject(outcome.error);
+    else operation.resolve(outcome.value as never);
   }
 }
 

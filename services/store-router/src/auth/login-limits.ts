@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { metrics } from '@opentelemetry/api';
-import { type MemoryStore, StoaError } from '@stoa/plugin-sdk';
+import { type CallOptions, type MemoryStore, StoaError } from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
 import type { AuthConfig } from './config.ts';
+import { clientNetwork } from './network.ts';
 
 export interface LoginLimitsOptions {
   memory: MemoryStore;
@@ -14,14 +15,25 @@ export interface LoginLimitsOptions {
 }
 
 /** Keys hold a hash: user names may have any characters, and are nobody's business. */
-const digest = (text: string) => createHash('sha256').update(text).digest('base64url');
+const digest = (...texts: string[]) => createHash('sha256').update(texts.join('\0')).digest('base64url').slice(0, 22);
+
+/** How long the memory store may take. */
+const TIMEOUT_MS = 1_000;
+/** For how long it is left alone after it failed, so that logins do not wait for it one after the other. */
+const PAUSE_MS = 1_000;
+/** For how long earlier times of being refused are remembered. */
+const MEMORY_MS = 24 * 3_600_000;
+
+const PRESENT = Uint8Array.of(1);
 
 /**
- * Counts failed logins per address and per account in the memory store, so that all nodes count together. When the memory
- * store cannot be asked, logins go on and that is counted.
+ * Counts failed logins per client network and per account in the memory store, so that all nodes count together. Who fails
+ * too often is refused, each time for longer; who goes on is blocked. When the memory store cannot be asked, logins go on
+ * and that is counted.
  */
 export class LoginLimits {
   readonly #options: LoginLimitsOptions;
+  #pausedUntil = 0;
   readonly #unlimited = metrics.getMeter('@stoa/service-store-router').createCounter('logins_not_limited', {
     description: 'Logins that went on although the memory store could not be asked.',
   });
@@ -30,67 +42,103 @@ export class LoginLimits {
     this.#options = options;
   }
 
-  /** Rejects with `rate-limited` when the address or the account failed too often. */
-  async check(address: string, username: string): Promise<void> {
-    const { memory, config } = this.#options;
-    const [blocked, byAddress, byAccount] = await this.#open([undefined, 0, 0] as const, () =>
-      Promise.all([
-        memory.get(this.#blockKey(address)),
-        this.#count(this.#addressKey(address)),
-        this.#count(this.#accountKey(username)),
-      ]),
-    );
-    if (
-      blocked !== undefined ||
-      byAddress >= config['max-failures-per-address'] ||
-      byAccount >= config['max-failures-per-account']
-    ) {
-      throw new StoaError('rate-limited', 'too many failed logins; try again later');
-    }
-  }
-
-  async failed(address: string, username: string): Promise<void> {
-    const { memory, config, now, block } = this.#options;
-    const options = { ttlMs: config.window };
-    const failures = await this.#open(0, async () => {
-      const [count] = await Promise.all([
-        memory.increment(this.#addressKey(address), 1, options),
-        memory.increment(this.#accountKey(username), 1, options),
+  /** Rejects with `rate-limited` when the address or the account failed too often. `name`: canonical where it can be. */
+  async check(address: string, name: string): Promise<void> {
+    const network = clientNetwork(address);
+    const allowed = await this.#ask(true, async (memory, options) => {
+      const client = network === '' ? undefined : digest(network);
+      const [blocked, clientLocked, accountLocked] = await Promise.all([
+        client === undefined ? undefined : memory.get(`blocked/${client}`, options),
+        client === undefined ? undefined : memory.get(`auth/locked/c/${client}`, options),
+        memory.get(`auth/locked/a/${digest(name)}`, options),
       ]);
-      return count;
+      if (blocked !== undefined || clientLocked !== undefined) return false;
+      if (accountLocked === undefined) return true;
+      // Strangers who guess do not keep the owner out.
+      return network !== '' && (await memory.get(familiarKey(network, name), options)) !== undefined;
     });
-    if (failures < config['block-after']) return;
-    const until = now() + config['block-time'];
-    const fresh = await this.#open(false, () =>
-      memory.add(this.#blockKey(address), Buffer.from(String(until)), { ttlMs: config['block-time'] }),
+    if (allowed) return;
+    await this.#misuse(address, network);
+    throw new StoaError('rate-limited', 'too many failed logins; try again later');
+  }
+
+  async failed(address: string, name: string): Promise<void> {
+    const network = clientNetwork(address);
+    const { config } = this.#options;
+    await Promise.all([
+      network === '' ? undefined : this.#count(`c/${digest(network)}`, config['max-failures-per-address']),
+      this.#count(`a/${digest(name)}`, config['max-failures-per-account']),
+      this.#misuse(address, network),
+    ]);
+  }
+
+  async succeeded(address: string, name: string): Promise<void> {
+    const network = clientNetwork(address);
+    if (network === '') return;
+    const ttlMs = this.#options.config['familiar-time'];
+    await this.#ask(undefined, (memory, options) =>
+      memory.set(familiarKey(network, name), PRESENT, { ...options, ttlMs }),
     );
-    if (fresh) block(address, until);
   }
 
-  /** Counters hold their number in the driver's own form, so they are read by adding nothing. */
-  #count(key: string): Promise<number> {
-    return this.#options.memory.increment(key, 0, { ttlMs: this.#options.config.window });
+  /** Until when an address is blocked, in milliseconds since 1970-01-01 UTC; 0: it is not. */
+  async blockedUntil(address: string): Promise<number> {
+    const network = clientNetwork(address);
+    if (network === '') return 0;
+    const value = await this.#ask(undefined, (memory, options) => memory.get(`blocked/${digest(network)}`, options));
+    return value === undefined ? 0 : Number(Buffer.from(value).toString('latin1')) || 0;
   }
 
-  #addressKey(address: string): string {
-    return `auth/address/${digest(address)}`;
+  /** One more failure; the one that reaches the limit locks, and the count begins anew. */
+  async #count(subject: string, limit: number): Promise<void> {
+    const { config, now } = this.#options;
+    await this.#ask(undefined, async (memory, options) => {
+      const failures = await memory.increment(`auth/failed/${subject}`, 1, { ...options, ttlMs: config.window });
+      if (failures < limit) return;
+      const times = `auth/times/${subject}`;
+      const before = await memory.increment(times, 0, { ...options, ttlMs: MEMORY_MS });
+      const ttlMs = Math.min(config.lockout * 2 ** Math.min(before, 30), config['max-lockout']);
+      const until = Buffer.from(String(now() + ttlMs));
+      // Of several failures at once, one locks.
+      if (!(await memory.add(`auth/locked/${subject}`, until, { ...options, ttlMs }))) return;
+      await memory.increment(times, 1, { ...options, ttlMs: MEMORY_MS });
+      await memory.delete([`auth/failed/${subject}`], options);
+    });
   }
 
-  #accountKey(username: string): string {
-    return `auth/account/${digest(username.toLowerCase().normalize('NFC'))}`;
+  /** Counts what an address should not do: fail, and go on while it is refused. */
+  async #misuse(address: string, network: string): Promise<void> {
+    if (network === '') return;
+    const { config, now, block } = this.#options;
+    const client = digest(network);
+    await this.#ask(undefined, async (memory, options) => {
+      const count = await memory.increment(`auth/misuse/${client}`, 1, { ...options, ttlMs: config.window });
+      if (count < config['block-after']) return;
+      const ttlMs = config['block-time'];
+      const until = now() + ttlMs;
+      if (!(await memory.add(`blocked/${client}`, Buffer.from(String(until)), { ...options, ttlMs }))) return;
+      await memory.delete([`auth/misuse/${client}`], options);
+      block(address, until);
+    });
   }
 
-  #blockKey(address: string): string {
-    return `blocked/${digest(address)}`;
-  }
-
-  async #open<T>(otherwise: T, run: () => Promise<T>): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
+  async #ask<T>(otherwise: T, run: (memory: MemoryStore, options: CallOptions) => Promise<T>): Promise<T> {
+    const { memory, now, logger } = this.#options;
+    if (now() < this.#pausedUntil) {
       this.#unlimited.add(1);
-      this.#options.logger.warn({ error }, 'the memory store cannot be asked; logins are not limited');
+      return otherwise;
+    }
+    try {
+      return await run(memory, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    } catch (error) {
+      this.#pausedUntil = now() + PAUSE_MS;
+      this.#unlimited.add(1);
+      logger.warn({ err: error }, 'the memory store cannot be asked; logins are not limited');
       return otherwise;
     }
   }
+}
+
+function familiarKey(network: string, name: string): string {
+  return `auth/familiar/${digest(network, name)}`;
 }

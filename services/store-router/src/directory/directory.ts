@@ -1,4 +1,4 @@
-import { type DataStore, hasCode, StoaError } from '@stoa/plugin-sdk';
+import { type DataCondition, type DataMutation, type DataStore, hasCode, type KeyRange, StoaError } from '@stoa/plugin-sdk';
 import { type AccountStore, newAccountId } from '../account/index.ts';
 import {
   accountKey,
@@ -10,7 +10,9 @@ import {
   domainKey,
   domains,
 } from '../keys-directory.ts';
-import { aliasAddress, directoryAddress, domainName, domainOf, outsideAddress } from './address.ts';
+import { scanPages } from '../scan-pages.ts';
+import { aliasAddress, directoryAddress, domainName, domainOf, localOf, outsideAddress, targetAddress } from './address.ts';
+import { type Resolution, resolveAddress } from './resolve.ts';
 import { RowCache } from './row-cache.ts';
 import {
   type AccountRow,
@@ -25,6 +27,8 @@ import {
 export interface DirectoryOptions {
   store: DataStore;
   accounts: AccountStore;
+  /** Who gets the mail to postmaster where a domain does not say; the domain's oldest account without one. */
+  postmaster?: string | undefined;
   now(): number;
 }
 
@@ -35,120 +39,173 @@ export interface FoundAccount {
 
 const MAX_ALIAS_TARGETS = 1_000;
 const ATTEMPTS = 20;
-const PAGE = 500;
+/** Among so many accounts of a domain, the first by address, the oldest is looked for. */
+const OLDEST_OF = 256;
 
 /** Domains, accounts and aliases in the data store. Every change is one commit whose conditions keep the whole consistent. */
 export class Directory {
   readonly cache: RowCache;
   readonly #store: DataStore;
   readonly #accounts: AccountStore;
+  readonly #postmaster: string | undefined;
   readonly #now: () => number;
 
   constructor(options: DirectoryOptions) {
     this.#store = options.store;
     this.#accounts = options.accounts;
+    this.#postmaster = options.postmaster === undefined ? undefined : targetAddress(options.postmaster);
     this.#now = options.now;
     this.cache = new RowCache(options.store, options.now);
   }
 
+  /** Where mail for an address goes; it is `postmaster` alone, or has a domain. Text that is no address leads nowhere. */
+  async resolve(text: string): Promise<Resolution> {
+    let address: string;
+    try {
+      address = outsideAddress(text.toLowerCase() === 'postmaster' ? await this.#ownPostmaster() : text);
+    } catch (error) {
+      if (!hasCode(error, 'invalid-argument')) throw error;
+      return { kind: 'unknown', local: [], remote: [] };
+    }
+    return resolveAddress(
+      {
+        get: (keys) => this.cache.get(keys),
+        postmaster: async (domain) => this.#postmaster ?? (await this.#oldest(accountsOf(domain))),
+      },
+      address,
+    );
+  }
+
+  /** The address that the bare `postmaster` stands for (RFC 5321 section 4.5.1); none where there is no domain yet. */
+  async #ownPostmaster(): Promise<string> {
+    if (this.#postmaster !== undefined) return this.#postmaster;
+    const [domain] = (await this.listDomains()).sort((a, b) => a.createdAt - b.createdAt);
+    return `postmaster@${domain?.name ?? ''}`;
+  }
+
+  /** Address of the oldest account of a range that is not disabled. */
+  async #oldest(range: KeyRange): Promise<string | undefined> {
+    let oldest: FoundAccount | undefined;
+    for await (const batch of this.#store.scan(range, { limit: OLDEST_OF })) {
+      for (const { key, value } of batch) {
+        const row = decodeAccount(value);
+        // Ids sort by time.
+        if (!row.disabled && (oldest === undefined || row.accountId < oldest.row.accountId)) {
+          oldest = { address: addressOfKey(key), row };
+        }
+      }
+    }
+    return oldest?.address;
+  }
+
+  /** Rejects with `already-exists`. A domain whose deletion was begun and not finished is opened again. */
   async createDomain(text: string): Promise<{ name: string; createdAt: number }> {
     const name = domainName(text);
-    const createdAt = this.#now();
-    await this.#once(`the domain ${name} exists already`, {
-      conditions: [{ key: domainKey(name), equals: undefined }],
-      mutations: [{ type: 'put', key: domainKey(name), value: encodeDomain({ createdAt, closing: false }) }],
+    const key = domainKey(name);
+    return this.#retry(async () => {
+      const [before] = await this.#store.get([key]);
+      if (before !== undefined && !decodeDomain(before).closing) {
+        throw new StoaError('already-exists', `the domain ${name} exists already`);
+      }
+      const createdAt = before === undefined ? this.#now() : decodeDomain(before).createdAt;
+      await this.#commit(
+        [{ key, equals: before }],
+        [{ type: 'put', key, value: encodeDomain({ createdAt, closing: false }) }],
+      );
+      return { name, createdAt };
     });
-    this.cache.drop(domainKey(name));
-    return { name, createdAt };
   }
 
   /**
    * Removes a domain without accounts and aliases. It is closed first, so that nobody makes one after they were looked for:
-   * what makes them needs the domain's row as it was.
+   * what makes them needs the domain's row as it was. Rejects with `not-found`, or `failed-precondition` while it has some.
    */
   async deleteDomain(text: string): Promise<string> {
     const name = domainName(text);
-    const open = await this.#read(domainKey(name), `there is no domain ${name}`);
-    const closed = encodeDomain({ ...decodeDomain(open), closing: true });
-    await this.#store.commit({
-      conditions: [{ key: domainKey(name), equals: open }],
-      mutations: [{ type: 'put', key: domainKey(name), value: closed }],
+    const key = domainKey(name);
+    return this.#retry(async () => {
+      const before = await this.#read(key, `there is no domain ${name}`);
+      const { createdAt } = decodeDomain(before);
+      const closed = encodeDomain({ createdAt, closing: true });
+      await this.#commit([{ key, equals: before }], [{ type: 'put', key, value: closed }]);
+      const used = (await this.#any(accountsOf(name))) || (await this.#any(aliasesOf(name)));
+      if (used) {
+        const open = encodeDomain({ createdAt, closing: false });
+        await this.#commit([{ key, equals: closed }], [{ type: 'put', key, value: open }]);
+        throw new StoaError('failed-precondition', `the domain ${name} has accounts or aliases still; delete them first`);
+      }
+      await this.#commit([{ key, equals: closed }], [{ type: 'delete', key }]);
+      return name;
     });
-    const used = (await this.#any(accountsOf(name))) || (await this.#any(aliasesOf(name)));
-    await this.#store.commit({
-      conditions: [{ key: domainKey(name), equals: closed }],
-      mutations: [
-        used
-          ? { type: 'put', key: domainKey(name), value: encodeDomain({ ...decodeDomain(open), closing: false }) }
-          : { type: 'delete', key: domainKey(name) },
-      ],
-    });
-    this.cache.drop(domainKey(name));
-    if (used)
-      throw new StoaError('failed-precondition', `the domain ${name} has accounts or aliases still; delete them first`);
-    return name;
   }
 
   async listDomains(): Promise<{ name: string; createdAt: number }[]> {
     const list: { name: string; createdAt: number }[] = [];
-    for await (const batch of this.#store.scan(domains())) {
-      for (const { key, value } of batch)
+    for await (const page of scanPages(this.#store, domains())) {
+      for (const { key, value } of page)
         list.push({ name: Buffer.from(key.subarray(2)).toString('utf8'), createdAt: decodeDomain(value).createdAt });
     }
     return list;
   }
 
+  /** Rejects with `already-exists` when an account or alias has the address, `not-found` when the domain is not ours. */
   async createAccount(text: string, passwordHash: string, quotaBytes: number): Promise<FoundAccount> {
     const address = directoryAddress(text);
-    const accountId = newAccountId(this.#now());
-    const row: AccountRow = { accountId, passwordHash, credentialVersion: 1, disabled: false, createdAt: this.#now() };
-    const mail = this.#accounts.creation(accountId, { quotaBytes });
-    await this.#inDomain(address, {
-      conditions: [
-        { key: accountKey(address), equals: undefined },
-        { key: aliasKey(address), equals: undefined },
-        ...mail.conditions,
-      ],
-      mutations: [
-        { type: 'put', key: accountKey(address), value: encodeAccount(row) },
-        { type: 'put', key: addressKey(accountId), value: Buffer.from(address, 'utf8') },
-        ...mail.mutations,
-      ],
+    if (localOf(address) === '*') {
+      throw new StoaError('invalid-argument', `${address} is the catch-all of its domain: make it as an alias`);
+    }
+    return this.#retry(async () => {
+      const [domainRow, account, alias] = await this.#store.get([
+        domainKey(domainOf(address)),
+        accountKey(address),
+        aliasKey(address),
+      ]);
+      this.#checkDomain(address, domainRow);
+      if (account !== undefined || alias !== undefined) throw inUse(address);
+      const accountId = newAccountId(this.#now());
+      const row: AccountRow = { accountId, passwordHash, credentialVersion: 1, disabled: false, createdAt: this.#now() };
+      const mail = this.#accounts.creation(accountId, { quotaBytes });
+      await this.#commit(
+        [
+          { key: domainKey(domainOf(address)), equals: domainRow },
+          { key: accountKey(address), equals: undefined },
+          { key: aliasKey(address), equals: undefined },
+          ...mail.conditions,
+        ],
+        [
+          { type: 'put', key: accountKey(address), value: encodeAccount(row) },
+          { type: 'put', key: addressKey(accountId), value: Buffer.from(address, 'utf8') },
+          ...mail.mutations,
+        ],
+      );
+      return { address, row };
     });
-    return { address, row };
   }
 
   /** Changes an account's row. Rejects with `not-found`. */
   async updateAccount(text: string, change: (row: AccountRow) => AccountRow): Promise<FoundAccount> {
     const address = directoryAddress(text);
+    const key = accountKey(address);
     return this.#retry(async () => {
-      const before = await this.#read(accountKey(address), `there is no account ${address}`);
+      const before = await this.#read(key, `there is no account ${address}`);
       const row = change(decodeAccount(before));
-      await this.#store.commit({
-        conditions: [{ key: accountKey(address), equals: before }],
-        mutations: [{ type: 'put', key: accountKey(address), value: encodeAccount(row) }],
-      });
-      this.cache.drop(accountKey(address));
+      await this.#commit([{ key, equals: before }], [{ type: 'put', key, value: encodeAccount(row) }]);
       return { address, row };
     });
   }
 
-  /** The account is gone at once; the mass of its mail is removed by the purge. */
+  /** The account is gone at once; the mass of its mail is removed by the purge. Rejects with `not-found`. */
   async deleteAccount(text: string): Promise<FoundAccount> {
     const address = directoryAddress(text);
+    const key = accountKey(address);
     return this.#retry(async () => {
-      const before = await this.#read(accountKey(address), `there is no account ${address}`);
+      const before = await this.#read(key, `there is no account ${address}`);
       const row = decodeAccount(before);
       const mail = this.#accounts.deletion(row.accountId);
-      await this.#store.commit({
-        conditions: [{ key: accountKey(address), equals: before }, ...mail.conditions],
-        mutations: [
-          { type: 'delete', key: accountKey(address) },
-          { type: 'delete', key: addressKey(row.accountId) },
-          ...mail.mutations,
-        ],
-      });
-      this.cache.drop(accountKey(address));
+      await this.#commit(
+        [{ key, equals: before }, ...mail.conditions],
+        [{ type: 'delete', key }, { type: 'delete', key: addressKey(row.accountId) }, ...mail.mutations],
+      );
       return { address, row };
     });
   }
@@ -171,70 +228,81 @@ export class Directory {
     return address === undefined ? undefined : this.findAccount(Buffer.from(address).toString('utf8'));
   }
 
-  /** Pages of accounts, in the order of their addresses. */
-  async *listAccounts(domain: string): AsyncGenerator<FoundAccount[]> {
-    const range = accountsOf(domain === '' ? '' : domainName(domain));
-    for await (const batch of this.#store.scan(range)) {
-      for (let at = 0; at < batch.length; at += PAGE) {
-        yield batch
-          .slice(at, at + PAGE)
-          .map(({ key, value }) => ({ address: addressOfKey(key), row: decodeAccount(value) }));
-      }
+  /** Pages of accounts, in the order of their domains and addresses. */
+  async *listAccounts(domain: string, signal?: AbortSignal): AsyncGenerator<FoundAccount[]> {
+    for await (const page of scanPages(this.#store, accountsOf(domain === '' ? '' : domainName(domain)), { signal })) {
+      yield page.map(({ key, value }) => ({ address: addressOfKey(key), row: decodeAccount(value) }));
     }
   }
 
+  async countAccounts(): Promise<number> {
+    let count = 0;
+    for await (const page of scanPages(this.#store, accountsOf(''), { keysOnly: true })) count += page.length;
+    return count;
+  }
+
+  /** Makes an alias, or adds targets to it. Rejects with `already-exists` when an account has the address. */
   async addAlias(text: string, targets: readonly string[]): Promise<{ address: string; targets: string[] }> {
     const address = aliasAddress(text);
-    const wanted = await Promise.all(targets.map((target) => this.#target(target)));
-    if (wanted.length === 0) throw new StoaError('invalid-argument', 'an alias needs a target');
+    if (targets.length === 0) throw new StoaError('invalid-argument', 'an alias needs a target');
+    if (targets.length > MAX_ALIAS_TARGETS) throw tooManyTargets();
+    const wanted = await this.#targets(targets);
+    if (wanted.includes(address)) throw new StoaError('invalid-argument', `${address} would lead to itself`);
     return this.#retry(async () => {
-      const [before] = await this.#store.get([aliasKey(address)]);
+      const [domainRow, account, before] = await this.#store.get([
+        domainKey(domainOf(address)),
+        accountKey(address),
+        aliasKey(address),
+      ]);
+      this.#checkDomain(address, domainRow);
+      if (account !== undefined) throw inUse(address);
       const all = [...new Set([...(before === undefined ? [] : decodeAlias(before)), ...wanted])];
-      if (all.length > MAX_ALIAS_TARGETS)
-        throw new StoaError('limit-exceeded', `an alias has at most ${MAX_ALIAS_TARGETS} targets`);
-      await this.#inDomain(address, {
-        conditions: [
-          { key: aliasKey(address), equals: before },
+      if (all.length > MAX_ALIAS_TARGETS) throw tooManyTargets();
+      await this.#commit(
+        [
+          { key: domainKey(domainOf(address)), equals: domainRow },
           { key: accountKey(address), equals: undefined },
+          { key: aliasKey(address), equals: before },
         ],
-        mutations: [{ type: 'put', key: aliasKey(address), value: encodeAlias(all) }],
-      });
-      this.cache.drop(aliasKey(address));
+        [{ type: 'put', key: aliasKey(address), value: encodeAlias(all) }],
+      );
       return { address, targets: all };
     });
   }
 
-  /** Removes targets of an alias, or all of it. */
+  /** Removes targets of an alias, or all of it. Rejects with `not-found` when it has none of them. */
   async removeAlias(text: string, targets: readonly string[]): Promise<string> {
     const address = aliasAddress(text);
-    const unwanted = new Set(await Promise.all(targets.map((target) => this.#target(target))));
+    const key = aliasKey(address);
+    // A target was stored in the form that fitted then: its domain may have become ours, or ceased to be.
+    const unwanted = new Set(targets.flatMap((target) => [outsideAddress(target), targetAddress(target)]));
     return this.#retry(async () => {
-      const before = await this.#read(aliasKey(address), `there is no alias ${address}`);
-      const left = targets.length === 0 ? [] : decodeAlias(before).filter((target) => !unwanted.has(target));
-      await this.#store.commit({
-        conditions: [{ key: aliasKey(address), equals: before }],
-        mutations: [
-          left.length === 0
-            ? { type: 'delete', key: aliasKey(address) }
-            : { type: 'put', key: aliasKey(address), value: encodeAlias(left) },
-        ],
-      });
-      this.cache.drop(aliasKey(address));
+      const before = await this.#read(key, `there is no alias ${address}`);
+      const all = decodeAlias(before);
+      const left = targets.length === 0 ? [] : all.filter((target) => !unwanted.has(target));
+      if (left.length === all.length) throw new StoaError('not-found', `the alias ${address} has no such target`);
+      await this.#commit(
+        [{ key, equals: before }],
+        [left.length === 0 ? { type: 'delete', key } : { type: 'put', key, value: encodeAlias(left) }],
+      );
       return address;
     });
   }
 
-  async *listAliases(domain: string): AsyncGenerator<{ address: string; targets: string[] }[]> {
-    for await (const batch of this.#store.scan(aliasesOf(domain === '' ? '' : domainName(domain)))) {
-      yield batch.map(({ key, value }) => ({ address: addressOfKey(key), targets: decodeAlias(value) }));
+  /** Pages of aliases, in the order of their domains and addresses. */
+  async *listAliases(
+    domain: string,
+    signal?: AbortSignal,
+  ): AsyncGenerator<{ address: string; targets: string[] }[]> {
+    for await (const page of scanPages(this.#store, aliasesOf(domain === '' ? '' : domainName(domain)), { signal })) {
+      yield page.map(({ key, value }) => ({ address: addressOfKey(key), targets: decodeAlias(value) }));
     }
   }
 
-  /** Canonical for a domain of ours, as written for others. */
-  async #target(text: string): Promise<string> {
-    const outside = outsideAddress(text);
-    const [row] = await this.#store.get([domainKey(domainOf(outside))]);
-    return row === undefined ? outside : directoryAddress(text);
+  /** Folded for domains of ours, as written for others. */
+  async #targets(texts: readonly string[]): Promise<string[]> {
+    const rows = await this.#store.get(texts.map((text) => domainKey(domainOf(outsideAddress(text)))));
+    return texts.map((text, i) => (rows[i] === undefined ? outsideAddress(text) : targetAddress(text)));
   }
 
   async #read(key: Buffer, missing: string): Promise<Uint8Array> {
@@ -243,33 +311,27 @@ export class Directory {
     return row;
   }
 
-  async #any(range: { start: Uint8Array; end: Uint8Array }): Promise<boolean> {
+  async #any(range: KeyRange): Promise<boolean> {
     for await (const batch of this.#store.scan(range, { limit: 1, keysOnly: true })) if (batch.length > 0) return true;
     return false;
   }
 
-  /** A commit that needs the address's domain to be there and open, and the address to be free. */
-  async #inDomain(address: string, commit: Parameters<DataStore['commit']>[0]): Promise<void> {
+  #checkDomain(address: string, row: Uint8Array | undefined): asserts row is Uint8Array {
     const domain = domainOf(address);
-    const row = await this.#read(
-      domainKey(domain),
-      `there is no domain ${domain}; add it with \`stoa domain add ${domain}\``,
-    );
-    if (decodeDomain(row).closing) throw new StoaError('failed-precondition', `the domain ${domain} is being deleted`);
-    await this.#once(`the address ${address} is in use`, {
-      conditions: [{ key: domainKey(domain), equals: row }, ...commit.conditions],
-      mutations: commit.mutations,
-    });
-    this.cache.drop(accountKey(address));
-    this.cache.drop(aliasKey(address));
+    if (row === undefined) {
+      throw new StoaError('not-found', `there is no domain ${domain}; add it with \`stoa domain add ${domain}\``);
+    }
+    if (decodeDomain(row).closing) {
+      throw new StoaError('failed-precondition', `the domain ${domain} is being deleted; add it again to keep it`);
+    }
   }
 
-  async #once(taken: string, commit: Parameters<DataStore['commit']>[0]): Promise<void> {
+  /** A commit after which none of the rows it wrote or looked at is believed. */
+  async #commit(conditions: DataCondition[], mutations: DataMutation[]): Promise<void> {
     try {
-      await this.#store.commit(commit);
-    } catch (error) {
-      if (hasCode(error, 'conflict')) throw new StoaError('already-exists', taken, { cause: error });
-      throw error;
+      await this.#store.commit({ conditions, mutations });
+    } finally {
+      for (const { key } of conditions) this.cache.drop(Buffer.from(key));
     }
   }
 
@@ -282,4 +344,12 @@ export class Directory {
       }
     }
   }
+}
+
+function inUse(address: string): StoaError {
+  return new StoaError('already-exists', `the address ${address} is in use`);
+}
+
+function tooManyTargets(): StoaError {
+  return new StoaError('limit-exceeded', `an alias has at most ${MAX_ALIAS_TARGETS} targets`);
 }

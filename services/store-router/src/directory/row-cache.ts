@@ -9,6 +9,8 @@ export class RowCache {
   readonly #store: DataStore;
   readonly #now: () => number;
   readonly #rows = new Map<string, { value: Uint8Array | undefined; until: number }>();
+  /** Grows when something is dropped: what was being read then may be old, and is not kept. */
+  #generation = 0;
 
   constructor(store: DataStore, now: () => number) {
     this.#store = store;
@@ -18,14 +20,21 @@ export class RowCache {
   async get(keys: readonly Buffer[]): Promise<(Uint8Array | undefined)[]> {
     const now = this.#now();
     const names = keys.map((key) => key.toString('latin1'));
-    const missing = names.flatMap((name, i) => ((this.#rows.get(name)?.until ?? 0) > now ? [] : [i]));
-    if (missing.length > 0) {
-      const values = await this.#store.get(missing.map((i) => keys[i] as Buffer));
-      for (const [at, i] of missing.entries()) this.#keep(names[i] as string, values[at], now);
-      const fresh = new Map(missing.map((i, at) => [i, values[at]]));
-      return names.map((name, i) => (fresh.has(i) ? fresh.get(i) : this.#rows.get(name)?.value));
+    const values = new Array<Uint8Array | undefined>(keys.length);
+    const missing: number[] = [];
+    for (const [i, name] of names.entries()) {
+      const row = this.#rows.get(name);
+      if (row !== undefined && row.until > now) values[i] = row.value;
+      else missing.push(i);
     }
-    return names.map((name) => this.#rows.get(name)?.value);
+    if (missing.length === 0) return values;
+    const generation = this.#generation;
+    const read = await this.#store.get(missing.map((i) => keys[i] as Buffer));
+    for (const [at, i] of missing.entries()) {
+      values[i] = read[at];
+      if (generation === this.#generation) this.#keep(names[i] as string, read[at], now);
+    }
+    return values;
   }
 
   #keep(name: string, value: Uint8Array | undefined, now: number): void {
@@ -34,10 +43,12 @@ export class RowCache {
   }
 
   drop(key: Buffer): void {
+    this.#generation++;
     this.#rows.delete(key.toString('latin1'));
   }
 
   clear(): void {
+    this.#generation++;
     this.#rows.clear();
   }
 }

@@ -3,14 +3,16 @@ import { storage } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { AccountStore, AccountUsage } from '../account/index.ts';
 import type { Authenticator } from '../auth/authenticator.ts';
+import type { LoginLimits } from '../auth/login-limits.ts';
 import { hashPassword } from '../auth/password.ts';
-import { directoryAddress, outsideAddress } from './address.ts';
+import { domainOf, wireAddress } from './address.ts';
 import type { Directory, FoundAccount } from './directory.ts';
-import { type LocalTarget, resolveAddress } from './resolve.ts';
+import type { LocalTarget } from './resolve.ts';
 
 export interface DirectoryServiceDeps {
   directory: Directory;
   authenticator: Authenticator;
+  limits: LoginLimits;
   accounts: AccountStore;
   publish(event: NonNullable<coordinator.Event['kind']>): void;
 }
@@ -22,46 +24,40 @@ const KINDS = { local: Kind.KIND_LOCAL, remote: Kind.KIND_REMOTE, unknown: Kind.
 export function directoryService(
   deps: DirectoryServiceDeps,
 ): Implementation<typeof storage.DirectoryServiceDefinition> {
-  const { directory, authenticator, accounts, publish } = deps;
+  const { directory, authenticator, limits, accounts, publish } = deps;
   const changed = ({ address, row }: FoundAccount, endSessions: boolean) =>
     publish({ $case: 'accountChanged', value: { accountId: row.accountId, address, endSessions } });
   const describe = async (found: FoundAccount): Promise<Storage.Account> =>
     account(found, await accounts.usage(found.row.accountId));
 
   return {
-    async authenticate({ username, password, remoteAddress }) {
-      const { address, row } = await authenticator.authenticate(username, password, remoteAddress);
+    async authenticate({ username, password, remoteAddress }, { signal }) {
+      const { address, row } = await authenticator.authenticate(username, password, remoteAddress, signal);
       return { accountId: row.accountId, address };
     },
 
+    async checkAddress({ address }) {
+      return { blockedUntil: await authenticator.blockedUntil(address) };
+    },
+
     async resolveRecipient({ address }) {
-      let parsed: string;
-      try {
-        parsed = outsideAddress(address);
-      } catch {
-        return { kind: Kind.KIND_UNKNOWN, targets: [] };
-      }
-      const { kind, local, remote } = await resolveAddress(directory.cache, parsed);
+      const { kind, local, remote } = await directory.resolve(address);
       const usages = await accounts.usages(local.map((target) => target.account.accountId));
       return {
         kind: KINDS[kind],
         targets: [
           ...local.map((target, i) => localTarget(target, usages[i])),
-          ...remote.map((outside) => ({ accountId: '', address: outside })),
+          ...remote.map((outside) => ({ accountId: '', address: wireAddress(outside) })),
         ],
       };
     },
 
     async checkSender({ accountId, address }) {
-      let sender: string;
-      try {
-        sender = directoryAddress(address);
-      } catch {
-        return { allowed: false };
-      }
-      const own = await directory.findAccountById(accountId);
-      if (own === undefined || own.row.disabled) return { allowed: false };
-      const { local } = await resolveAddress(directory.cache, sender);
+      const [own, { local, remote }] = await Promise.all([
+        directory.findAccountById(accountId),
+        directory.resolve(address),
+      ]);
+      if (own === undefined || own.row.disabled || remote.length > 0) return { allowed: false };
       // An alias of several is nobody's own; one that leads to this account alone is its other name.
       return { allowed: local.length === 1 && local[0]?.account.accountId === accountId };
     },
@@ -99,8 +95,8 @@ export function directoryService(
       return {};
     },
 
-    async *listAccounts({ domain }) {
-      for await (const page of directory.listAccounts(domain)) {
+    async *listAccounts({ domain }, { signal }) {
+      for await (const page of directory.listAccounts(domain, signal)) {
         const usages = await accounts.usages(page.map(({ row }) => row.accountId));
         yield { accounts: page.map((found, i) => account(found, usages[i])) };
       }
@@ -123,18 +119,18 @@ export function directoryService(
 
     async addAlias({ address, targets }) {
       const alias = await directory.addAlias(address, targets);
-      publish({ $case: 'domainChanged', value: { domain: alias.address.slice(alias.address.lastIndexOf('@') + 1) } });
+      publish({ $case: 'domainChanged', value: { domain: domainOf(alias.address) } });
       return { alias };
     },
 
     async removeAlias({ address, targets }) {
       const alias = await directory.removeAlias(address, targets);
-      publish({ $case: 'domainChanged', value: { domain: alias.slice(alias.lastIndexOf('@') + 1) } });
+      publish({ $case: 'domainChanged', value: { domain: domainOf(alias) } });
       return {};
     },
 
-    async *listAliases({ domain }) {
-      for await (const aliases of directory.listAliases(domain)) yield { aliases };
+    async *listAliases({ domain }, { signal }) {
+      for await (const aliases of directory.listAliases(domain, signal)) yield { aliases };
     },
   };
 }
@@ -154,7 +150,7 @@ function account({ address, row }: FoundAccount, usage: AccountUsage | undefined
 function localTarget(target: LocalTarget, usage: AccountUsage | undefined): Storage.ResolveRecipientResponse_Target {
   return {
     accountId: target.account.accountId,
-    address: target.address,
+    address: wireAddress(target.address),
     mailbox: target.mailbox,
     overQuota: usage !== undefined && usage.quotaBytes > 0 && usage.usedBytes >= usage.quotaBytes,
     disabled: target.account.disabled,

@@ -36,8 +36,9 @@ export async function deliver(
         remote.length === 0 ? undefined : enqueue(context, envelope, remote, stored),
       ]);
       const outside = queued === undefined ? NOTHING : 'queueId' in queued ? { ...NOTHING, queued: true } : queued;
+      const results = envelope.recipients.map((recipient) => locals.get(target(recipient)) ?? outside);
       return {
-        results: envelope.recipients.map((recipient) => locals.get(target(recipient)) ?? outside),
+        results: envelope.queueFailed ? await queueFailed(context, envelope, results, stored) : results,
         queueId: queued !== undefined && 'queueId' in queued ? queued.queueId : '',
       };
     } finally {
@@ -50,7 +51,11 @@ export async function deliver(
 
 /** Two recipients that lead to the same mailbox get one copy. */
 function target({ accountId, mailbox }: storage.DeliveryRecipient): string {
-  return `${accountId}/${lookupName(mailbox)}`;
+  return `${accountId}/${targetName(mailbox)}`;
+}
+
+function targetName(mailbox: string): string {
+  return mailbox === '' ? INBOX : lookupName(mailbox);
 }
 
 async function deliverLocally(
@@ -66,7 +71,7 @@ async function deliverLocally(
   const internalDate = context.now();
   const results = await Promise.all(
     Array.from(targets, async ([key, { accountId, mailbox }]): Promise<[string, Result]> => {
-      const name = lookupName(mailbox);
+      const name = targetName(mailbox);
       try {
         const landed: Landed = await landMessage(
           context,
@@ -124,6 +129,22 @@ async function enqueue(
   } catch (error) {
     return failed(context, error);
   }
+}
+
+/** Where some recipients have the message and others could not take it, the queue takes care of the others. */
+async function queueFailed(
+  context: MailContext,
+  envelope: storage.DeliveryEnvelope,
+  results: Result[],
+  stored: StoredBody,
+): Promise<Result[]> {
+  const rest = envelope.recipients.filter((_, i) => results[i]?.errorCode !== '');
+  if (rest.length === 0 || rest.length === results.length) return results;
+  const key = envelope.idempotencyKey === '' ? '' : `${envelope.idempotencyKey}\0rest`;
+  const recipients = rest.map((recipient) => ({ ...recipient, accountId: '' }));
+  const queued = await enqueue(context, { ...envelope, idempotencyKey: key }, recipients, stored);
+  if (!('queueId' in queued)) return results;
+  return results.map((result) => (result.errorCode === '' ? result : { ...NOTHING, queued: true }));
 }
 
 function failed(context: MailContext, error: unknown): Result {

@@ -59,6 +59,8 @@ export interface Faults {
 export class ChaoticStore extends WrappedStore {
   readonly #interleaver: Interleaver;
   faults: Faults;
+  /** Reads and commits under way now. */
+  active = 0;
 
   constructor(inner: DataStore, interleaver: Interleaver, faults: Faults = { before: 0, after: 0, late: 0 }) {
     super(inner);
@@ -67,9 +69,11 @@ export class ChaoticStore extends WrappedStore {
   }
 
   override async get(keys: readonly Key[], options?: CallOptions): Promise<(Uint8Array | undefined)[]> {
+    this.active++;
     await this.#interleaver.step();
     const rows = await super.get(keys, options);
     await this.#interleaver.step();
+    this.active--;
     return rows;
   }
 
@@ -82,6 +86,15 @@ export class ChaoticStore extends WrappedStore {
   }
 
   override async commit(commit: DataCommit, options?: CallOptions): Promise<void> {
+    this.active++;
+    try {
+      await this.#commit(commit, options);
+    } finally {
+      this.active--;
+    }
+  }
+
+  async #commit(commit: DataCommit, options?: CallOptions): Promise<void> {
     await this.#interleaver.step();
     const chance = this.#interleaver.random();
     const { before, after, late } = this.faults;

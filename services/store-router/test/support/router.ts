@@ -103,6 +103,7 @@ const ENVELOPE = {
   smtputf8: false,
   eightBitMime: false,
   submitterAccountId: '',
+  queueFailed: false,
 };
 const RECIPIENT = { address: '', accountId: '', mailbox: '', originalRecipient: '', notify: 0, finalAddress: '' };
 

@@ -38,7 +38,18 @@ export interface AuthenticateResponse {
   address: string;
 }
 
+export interface CheckAddressRequest {
+  /** IP address of the client. */
+  address: string;
+}
+
+export interface CheckAddressResponse {
+  /** Milliseconds since 1970-01-01 UTC; 0: the address is not blocked, or that is not known. */
+  blockedUntil: number;
+}
+
 export interface ResolveRecipientRequest {
+  /** With its domain; only "postmaster" may stand alone (RFC 5321 section 4.5.1). */
   address: string;
 }
 
@@ -470,6 +481,116 @@ export const AuthenticateResponse: MessageFns<AuthenticateResponse> = {
     const message = createBaseAuthenticateResponse();
     message.accountId = object.accountId ?? "";
     message.address = object.address ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckAddressRequest(): CheckAddressRequest {
+  return { address: "" };
+}
+
+export const CheckAddressRequest: MessageFns<CheckAddressRequest> = {
+  encode(message: CheckAddressRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAddressRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAddressRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckAddressRequest>): CheckAddressRequest {
+    return CheckAddressRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckAddressRequest>): CheckAddressRequest {
+    const message = createBaseCheckAddressRequest();
+    message.address = object.address ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckAddressResponse(): CheckAddressResponse {
+  return { blockedUntil: 0 };
+}
+
+export const CheckAddressResponse: MessageFns<CheckAddressResponse> = {
+  encode(message: CheckAddressResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.blockedUntil !== 0) {
+      writer.uint32(8).uint64(message.blockedUntil);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckAddressResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckAddressResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.blockedUntil = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CheckAddressResponse>): CheckAddressResponse {
+    return CheckAddressResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckAddressResponse>): CheckAddressResponse {
+    const message = createBaseCheckAddressResponse();
+    message.blockedUntil = object.blockedUntil ?? 0;
     return message;
   },
 };
@@ -2253,7 +2374,16 @@ export const DirectoryServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Where mail for an address goes, aliases followed. */
+    /** Whether an IP address is blocked after too many failed logins; for listeners, before they greet. */
+    checkAddress: {
+      name: "CheckAddress",
+      requestType: CheckAddressRequest as typeof CheckAddressRequest,
+      requestStream: false,
+      responseType: CheckAddressResponse as typeof CheckAddressResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** Where mail for an address goes, aliases followed. Fails with "limit-exceeded" when they lead on without bound. */
     resolveRecipient: {
       name: "ResolveRecipient",
       requestType: ResolveRecipientRequest as typeof ResolveRecipientRequest,

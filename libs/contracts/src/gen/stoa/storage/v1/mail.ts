@@ -268,6 +268,11 @@ export interface DeliveryEnvelope {
   eightBitMime: boolean;
   /** The account that submitted the message; empty for mail received from elsewhere. */
   submitterAccountId: string;
+  /**
+   * When some recipients, but not all, cannot take the message, those are put into the queue: it tries again, and tells
+   * the sender in the end. For a protocol that has one reply for all recipients.
+   */
+  queueFailed: boolean;
 }
 
 export interface DeliveryRecipient {
@@ -2996,6 +3001,7 @@ function createBaseDeliveryEnvelope(): DeliveryEnvelope {
     smtputf8: false,
     eightBitMime: false,
     submitterAccountId: "",
+    queueFailed: false,
   };
 }
 
@@ -3027,6 +3033,9 @@ export const DeliveryEnvelope: MessageFns<DeliveryEnvelope> = {
     }
     if (message.submitterAccountId !== "") {
       writer.uint32(74).string(message.submitterAccountId);
+    }
+    if (message.queueFailed !== false) {
+      writer.uint32(80).bool(message.queueFailed);
     }
     return writer;
   },
@@ -3116,6 +3125,14 @@ export const DeliveryEnvelope: MessageFns<DeliveryEnvelope> = {
             message.submitterAccountId = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.queueFailed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3142,6 +3159,7 @@ export const DeliveryEnvelope: MessageFns<DeliveryEnvelope> = {
     message.smtputf8 = object.smtputf8 ?? false;
     message.eightBitMime = object.eightBitMime ?? false;
     message.submitterAccountId = object.submitterAccountId ?? "";
+    message.queueFailed = object.queueFailed ?? false;
     return message;
   },
 };

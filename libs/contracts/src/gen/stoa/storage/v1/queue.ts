@@ -72,6 +72,10 @@ export interface LeaseRequest {
   worker: string;
   limit: number;
   leaseMs: number;
+  /** At most so many entries of one domain; 0: no limit. */
+  limitPerDomain: number;
+  /** Entries of these domains are not wanted now, so that one that is slow keeps no other waiting. */
+  busyDomains: string[];
 }
 
 export interface LeaseResponse {
@@ -555,7 +559,7 @@ export const QueueRecipient: MessageFns<QueueRecipient> = {
 };
 
 function createBaseLeaseRequest(): LeaseRequest {
-  return { worker: "", limit: 0, leaseMs: 0 };
+  return { worker: "", limit: 0, leaseMs: 0, limitPerDomain: 0, busyDomains: [] };
 }
 
 export const LeaseRequest: MessageFns<LeaseRequest> = {
@@ -568,6 +572,12 @@ export const LeaseRequest: MessageFns<LeaseRequest> = {
     }
     if (message.leaseMs !== 0) {
       writer.uint32(24).uint64(message.leaseMs);
+    }
+    if (message.limitPerDomain !== 0) {
+      writer.uint32(32).uint32(message.limitPerDomain);
+    }
+    for (const v of message.busyDomains) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -609,6 +619,22 @@ export const LeaseRequest: MessageFns<LeaseRequest> = {
             message.leaseMs = longToNumber(reader.uint64());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limitPerDomain = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.busyDomains.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -629,6 +655,8 @@ export const LeaseRequest: MessageFns<LeaseRequest> = {
     message.worker = object.worker ?? "";
     message.limit = object.limit ?? 0;
     message.leaseMs = object.leaseMs ?? 0;
+    message.limitPerDomain = object.limitPerDomain ?? 0;
+    message.busyDomains = object.busyDomains?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,3 @@
+import { blobFactory } from './blob.ts';
+
+export default blobFactory('none');

@@ -1,0 +1,114 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { formatReply } from '@stoa/mail';
+import { StoaError } from '@stoa/plugin-sdk';
+import { type Address, formatAddress } from '@stoa/service-kit';
+import type { BlockedAddresses } from './blocked-addresses.ts';
+import type { ListenerConfig } from './config.ts';
+import { SmtpConnection } from './connection.ts';
+import type { SmtpContext } from './context.ts';
+import { BLOCKED, TOO_MANY_CONNECTIONS } from './replies.ts';
+import { Session } from './session.ts';
+
+/** Connections of all listeners together, for the limits. */
+export class ConnectionCounter {
+  total = 0;
+  readonly #byAddress = new Map<string, number>();
+
+  of(address: string): number {
+    return this.#byAddress.get(address) ?? 0;
+  }
+
+  add(address: string, change: 1 | -1): void {
+    this.total += change;
+    const count = this.of(address) + change;
+    if (count === 0) this.#byAddress.delete(address);
+    else this.#byAddress.set(address, count);
+  }
+}
+
+/** One listening port. */
+export class SmtpListener {
+  readonly config: ListenerConfig;
+  readonly #context: SmtpContext;
+  readonly #counter: ConnectionCounter;
+  readonly #blocked: BlockedAddresses;
+  readonly #server: Server;
+  readonly #connections = new Set<SmtpConnection>();
+  #allGone: (() => void) | undefined;
+
+  constructor(context: SmtpContext, config: ListenerConfig, counter: ConnectionCounter, blocked: BlockedAddresses) {
+    this.config = config;
+    this.#context = context;
+    this.#counter = counter;
+    this.#blocked = blocked;
+    this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
+  }
+
+  /** Resolves to the address that was bound. */
+  async listen(): Promise<Address> {
+    const { listen, name } = this.config;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(listen.port, listen.host, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    }).catch((error: NodeJS.ErrnoException) => {
+      throw new StoaError(
+        'unavailable',
+        `smtp: cannot listen on ${formatAddress(listen)} for ${name}: ${error.message}; change smtp.listeners`,
+        {
+          cause: error,
+        },
+      );
+    });
+    const { port } = this.#server.address() as { port: number };
+    return { host: listen.host, port };
+  }
+
+  get sessions(): number {
+    return this.#connections.size;
+  }
+
+  #accept(socket: Socket): void {
+    const { config, metrics } = this.#context;
+    const remote = (socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
+    const refusal = this.#blocked.has(remote)
+      ? BLOCKED
+      : this.#counter.total >= config['max-connections'] ||
+          this.#counter.of(remote) >= config['max-connections-per-address']
+        ? TOO_MANY_CONNECTIONS
+        : undefined;
+    metrics.connections.add(1, { listener: this.config.name, result: refusal === undefined ? 'accepted' : 'refused' });
+    if (refusal !== undefined) {
+      socket.on('error', () => socket.destroy());
+      socket.end(formatReply(refusal));
+      return;
+    }
+    this.#counter.add(remote, 1);
+    const connection = new SmtpConnection(socket, new Session(this.#context, this.config, remote));
+    this.#connections.add(connection);
+    void connection.run().finally(() => {
+      this.#counter.add(remote, -1);
+      this.#connections.delete(connection);
+      if (this.#connections.size === 0) this.#allGone?.();
+    });
+  }
+
+  /** Takes no new clients, lets those here finish their message; ends at the latest when the signal aborts. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#server.close();
+    for (const connection of this.#connections) connection.drain();
+    if (this.#connections.size > 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#allGone = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+
+  stop(): void {
+    this.#server.close();
+    for (const connection of this.#connections) connection.destroy();
+  }
+}

@@ -1,0 +1,3 @@
+import { z } from 'zod';
+
+export const outboundConfig = z.strictObject({}).describe('Delivery to other servers.');

@@ -1,0 +1,181 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { blobKey, parseBlobKey } from '../src/body/blob-key.ts';
+import { blobService } from '../src/body/blob-service.ts';
+import { receiveBody } from '../src/body/intake.ts';
+import { MemoryBlobStore } from './support/memory-blob-store.ts';
+import { MemoryDataStore } from './support/memory-data-store.ts';
+import {
+  append,
+  call,
+  deliverTo,
+  deliveryOf,
+  lengthStructure,
+  newAccount,
+  open,
+  parts,
+  sha256,
+  testRouter,
+} from './support/router.ts';
+
+async function collect(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+const router = () =>
+  testRouter({ data: new MemoryDataStore(), blobs: new MemoryBlobStore(Date.now), maxBytes: 5000, memoryBytes: 1000 });
+
+describe('receiveBody', () => {
+  it('gives back what it was given, with its hash, in memory and in a file alike', async () => {
+    const { intake } = router().context;
+    const chunks = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(chunks, async (given) => {
+        const whole = Buffer.concat(given);
+        const body = await receiveBody(parts(...given), intake, whole.length);
+        expect(Buffer.from(body.id)).toEqual(sha256(whole));
+        expect(body.size).toBe(whole.length);
+        expect(Buffer.from(body.structure).toString()).toBe(String(whole.length));
+        const reads = await Promise.all([collect(body.content()), collect(body.content())]);
+        expect(reads).toEqual([whole, whole]);
+        await body.close();
+        await body.close();
+      }),
+    );
+  });
+
+  it('leaves no file behind', async () => {
+    const { intake } = router().context;
+    const body = await receiveBody(parts(randomBytes(3000)), { ...intake, newStructure: lengthStructure });
+    expect(readdirSync(intake.spoolDirectory)).toEqual([]);
+    await body.close();
+  });
+
+  it('refuses what is too large, or of another size than announced', async () => {
+    const { intake } = router().context;
+    await expect(receiveBody(parts(randomBytes(5001)), intake)).rejects.toMatchObject({ code: 'too-large' });
+    await expect(receiveBody(parts(randomBytes(1)), intake, 5001)).rejects.toMatchObject({ code: 'too-large' });
+    for (const size of [2999, 3001]) {
+      const body = receiveBody(parts(randomBytes(3000)), intake, size);
+      await expect(body).rejects.toMatchObject({ code: 'invalid-argument' });
+    }
+  });
+});
+
+describe('a delivery', () => {
+  it('stores one body for all recipients, and has a result for each of them', async () => {
+    const blobs = new MemoryBlobStore(Date.now);
+    const some = testRouter({ data: new MemoryDataStore(), blobs });
+    const accounts = [await newAccount(some), await newAccount(some, 3), await newAccount(some)];
+    const recipients = [
+      ...accounts.map((accountId) => ({ accountId })),
+      { accountId: accounts[0]!, mailbox: 'inbox' },
+      { accountId: accounts[2]!, mailbox: 'Junk' },
+      { accountId: accounts[2]!, mailbox: 'Nowhere' },
+      { accountId: '00000000000000ff' },
+      { address: 'x@elsewhere.test' },
+    ];
+    const { results } = await some.mail.deliver(deliveryOf(recipients, 'body'), call());
+    expect(results!.map(({ errorCode, uid, retryable }) => errorCode || (uid ?? retryable))).toEqual([
+      1,
+      'over-quota',
+      1,
+      1,
+      1,
+      // There is no such mailbox, so that it goes to INBOX beside the one that was sent there.
+      2,
+      'not-found',
+      'unavailable',
+    ]);
+    expect(blobs.blobs.size).toBe(1);
+    expect((await open(some, accounts[0]!, 'INBOX')).snapshot.count).toBe(1);
+  });
+
+  it('needs its envelope first, and recipients', async () => {
+    const { mail } = router();
+    const data = parts({ part: { $case: 'data' as const, value: Buffer.from('x') } });
+    await expect(mail.deliver(data, call())).rejects.toMatchObject({ code: 'invalid-argument' });
+    await expect(mail.deliver(parts(), call())).rejects.toMatchObject({ code: 'invalid-argument' });
+    await expect(mail.deliver(deliveryOf([], 'x'), call())).rejects.toMatchObject({ code: 'invalid-argument' });
+  });
+
+  it('links nothing when the body cannot be stored', async () => {
+    const blobs = new MemoryBlobStore(Date.now);
+    const some = testRouter({ data: new MemoryDataStore(), blobs });
+    const accountId = await newAccount(some);
+    blobs.put = async () => {
+      throw new Error('disk');
+    };
+    await expect(deliverTo(some, accountId, 'x')).rejects.toThrow('disk');
+    expect((await open(some, accountId, 'INBOX')).snapshot.count).toBe(0);
+  });
+});
+
+describe('an append', () => {
+  it('refuses early what cannot be done', async () => {
+    const some = router();
+    const accountId = await newAccount(some, 10);
+    await expect(append(some, accountId, 'None', 'x')).rejects.toMatchObject({ code: 'not-found' });
+    await expect(append(some, accountId, 'INBOX', 'x'.repeat(11))).rejects.toMatchObject({ code: 'over-quota' });
+    await expect(append(some, accountId, 'INBOX', 'x', { size: 2 })).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+    await expect(append(some, accountId, 'INBOX', 'x', { flags: 64 })).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+    await expect(append(some, accountId, 'INBOX', 'x', { keywords: ['a b'] })).rejects.toMatchObject({
+      code: 'invalid-argument',
+    });
+    const many = Array.from({ length: 57 }, (_, i) => `k${i}`);
+    await expect(append(some, accountId, 'INBOX', 'x', { keywords: many })).rejects.toMatchObject({
+      code: 'limit-exceeded',
+    });
+    await append(some, accountId, 'INBOX', 'x', { keywords: many.slice(1), internalDate: 1000 });
+    expect((await open(some, accountId, 'INBOX')).state.keywords).toHaveLength(56);
+  });
+});
+
+describe('BlobService', () => {
+  it('reads ranges in order, and tells which of them cannot be read', async () => {
+    const blobs = new MemoryBlobStore(Date.now);
+    const bodies = ['hello', 'x'.repeat(200_000), ''];
+    for (const body of bodies) await blobs.put(blobKey(sha256(body)), [Buffer.from(body)], { size: body.length });
+    const ranges = [
+      { blobId: sha256('hello'), start: 1, end: 3 },
+      { blobId: sha256('missing'), start: 0, end: 0 },
+      { blobId: sha256(bodies[1]!), start: 0, end: 0 },
+      { blobId: Buffer.from('short'), start: 0, end: 0 },
+      { blobId: sha256(''), start: 0, end: 0 },
+    ];
+    const read = ranges.map(() => ({ data: '', last: 0, errorCode: '' }));
+    for await (const { index, data, last, errorCode } of blobService(blobs).read({ ranges }, call())) {
+      const range = read[index!]!;
+      expect(range.last).toBe(0);
+      range.data += Buffer.from(data as Uint8Array).toString();
+      range.last += last ? 1 : 0;
+      range.errorCode = errorCode ?? '';
+    }
+    expect(read).toEqual([
+      { data: 'el', last: 1, errorCode: '' },
+      { data: '', last: 1, errorCode: 'not-found' },
+      { data: bodies[1], last: 1, errorCode: '' },
+      { data: '', last: 1, errorCode: 'invalid-argument' },
+      { data: '', last: 1, errorCode: '' },
+    ]);
+    expect(await blobService(blobs).stat({ blobId: sha256('hello') }, call())).toEqual({ size: 5 });
+    await expect(blobService(blobs).stat({ blobId: sha256('none') }, call())).rejects.toMatchObject({
+      code: 'not-found',
+    });
+  });
+
+  it('has keys that lead back to the id', () => {
+    const id = sha256('x');
+    expect(Buffer.from(parseBlobKey(blobKey(id))!)).toEqual(id);
+    for (const key of ['x', `${blobKey(id)}0`, `00/00/${id.toString('hex')}`])
+      expect(parseBlobKey(key)).toBeUndefined();
+  });
+});

@@ -1,0 +1,121 @@
+import { countNumbers } from '@stoa/mail';
+import type { DataCommit } from '@stoa/plugin-sdk';
+import { MAX_COMMIT_BYTES, MAX_COMMIT_MUTATIONS, StoaError } from '@stoa/plugin-sdk';
+import { describe, expect, it } from 'vitest';
+import { insertMessages } from '../src/account/messages.ts';
+import { MemoryBlobStore } from './support/memory-blob-store.ts';
+import { MemoryDataStore } from './support/memory-data-store.ts';
+import { call, newAccount, open, sync, testRouter } from './support/router.ts';
+import { WrappedStore } from './support/wrapped-store.ts';
+
+/** Refuses commits beyond what every driver must take. */
+class StrictStore extends WrappedStore {
+  failAt = Number.POSITIVE_INFINITY;
+
+  override async commit(commit: DataCommit): Promise<void> {
+    let bytes = 0;
+    for (const mutation of commit.mutations) {
+      if (mutation.type === 'put') bytes += mutation.key.length + mutation.value.length;
+    }
+    expect(commit.mutations.length).toBeLessThanOrEqual(MAX_COMMIT_MUTATIONS);
+    expect(bytes).toBeLessThanOrEqual(MAX_COMMIT_BYTES);
+    if (this.commits === this.failAt) {
+      this.commits++;
+      throw new StoaError('storage-full', 'full', { retryable: false });
+    }
+    await super.commit(commit);
+  }
+}
+
+const COUNT = 10_000;
+
+async function setUp() {
+  const store = new StrictStore(new MemoryDataStore());
+  const router = testRouter({ data: store, blobs: new MemoryBlobStore(Date.now) });
+  const accountId = await newAccount(router);
+  const { mailboxId } = (await open(router, accountId, 'INBOX')).state;
+  for (let done = 0; done < COUNT; done += 2000) {
+    const message = (n: number) => ({
+      blobId: Buffer.alloc(32, n % 251),
+      size: 10,
+      internalDate: 1_700_000_000_000,
+      structure: Buffer.alloc(3000),
+      words: { low: 0, high: 0 },
+    });
+    await router.accounts.write(accountId, (transaction) =>
+      insertMessages(
+        transaction,
+        mailboxId,
+        Array.from({ length: 2000 }, (_, i) => message(done + i)),
+      ),
+    );
+  }
+  return { store, router, accountId, mailboxId };
+}
+
+describe('ten thousand messages', () => {
+  it('are flagged, copied, moved and expunged in commits that every driver takes', async () => {
+    const { router, accountId, mailboxId } = await setUp();
+    let inbox = await open(router, accountId, 'INBOX');
+    const uids = { bounds: [1, COUNT] };
+    const knownModseq = inbox.state.highestModseq;
+    const stored = await router.mail.storeFlags(
+      { accountId, mailboxId, uids, mode: 1, flags: 1, keywords: ['k'], knownModseq },
+      call(),
+    );
+    expect(stored.delta?.chunks).toHaveLength(40);
+    const copied = await router.mail.copyMessages(
+      { accountId, mailboxId, uids, toMailbox: 'Archive', move: false, knownModseq: 0 },
+      call(),
+    );
+    expect(copied.fromUids?.bounds).toEqual([1, COUNT]);
+    expect(copied.toUids?.bounds).toEqual([1, COUNT]);
+    const moved = await router.mail.copyMessages(
+      { accountId, mailboxId, uids, toMailbox: 'Trash', move: true, knownModseq },
+      call(),
+    );
+    expect(countNumbers(moved.toUids!.bounds as number[])).toBe(COUNT);
+    inbox = await sync(router, accountId, inbox);
+    expect(inbox.snapshot.count).toBe(0);
+    const trash = await open(router, accountId, 'Trash');
+    expect(trash.state).toMatchObject({ messages: COUNT, unseen: 0, keywords: ['k'], size: COUNT * 10 });
+    const trashId = trash.state.mailboxId;
+    await router.mail.storeFlags(
+      { accountId, mailboxId: trashId, uids, mode: 1, flags: 8, keywords: [], knownModseq: 0 },
+      call(),
+    );
+    await router.mail.expungeMessages({ accountId, mailboxId: trashId, knownModseq: 0 }, call());
+    expect((await open(router, accountId, 'Trash')).snapshot.count).toBe(0);
+    expect(await router.accounts.usage(accountId)).toMatchObject({ messages: COUNT, usedBytes: COUNT * 10 });
+  });
+
+  it('leave nothing behind when copying them fails in the middle', async () => {
+    const { store, router, accountId, mailboxId } = await setUp();
+    store.failAt = store.commits + 2;
+    const copy = router.mail.copyMessages(
+      { accountId, mailboxId, uids: { bounds: [1, COUNT] }, toMailbox: 'Archive', move: false, knownModseq: 0 },
+      call(),
+    );
+    await expect(copy).rejects.toMatchObject({ code: 'storage-full' });
+    expect((await open(router, accountId, 'Archive')).snapshot.count).toBe(0);
+    expect(await router.accounts.usage(accountId)).toMatchObject({ messages: COUNT });
+  });
+
+  it('are told in a stream when too many changed for the list of recent changes', async () => {
+    const { router, accountId, mailboxId } = await setUp();
+    await router.mail.copyMessages(
+      { accountId, mailboxId, uids: { bounds: [1, COUNT] }, toMailbox: 'INBOX', move: false, knownModseq: 0 },
+      call(),
+    );
+    const before = await open(router, accountId, 'INBOX');
+    const uids = { bounds: [1, COUNT * 2] };
+    const { delta } = await router.mail.storeFlags(
+      { accountId, mailboxId, uids, mode: 1, flags: 4, keywords: [], knownModseq: before.state.highestModseq },
+      call(),
+    );
+    expect(delta).toMatchObject({ partial: true, reopen: false, chunks: [] });
+    const after = await sync(router, accountId, before);
+    expect(after.snapshot.chunks.every((chunk) => chunk.flags.every((flags) => flags === 4))).toBe(true);
+    expect(after.snapshot.count).toBe(COUNT * 2);
+  });
+});
