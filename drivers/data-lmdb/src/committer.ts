@@ -68,12 +68,14 @@ export class Committer {
         }
       });
     } catch (error) {
+      // Always asked for: lmdb-js carries the cause as a rejected promise, which must not stay unhandled.
+      const failure = await fromLmdb(error, this.#path);
       if (batch.length > 1) {
         // One may have spoilt it for all (too large for what is left of the disk, say).
         for (const waiting of batch) await this.#write([waiting]);
         return;
       }
-      batch[0]!.reject(await fromLmdb(error, this.#path));
+      batch[0]!.reject(failure);
       return;
     }
     for (const waiting of batch) {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DriverContext, hasCode } from '@stoa/plugin-sdk';
@@ -51,6 +51,17 @@ describe('opening', () => {
     await expect(create()).rejects.toSatisfy(
       (error) => hasCode(error, 'invalid-configuration') && /data\.mdb.*"path"/.test(error.message),
     );
+  });
+
+  it('refuses a database that was cut off', async () => {
+    const store = await create();
+    const mutations = Array.from({ length: 500 }, (_, index) => {
+      return { type: 'put' as const, key: Buffer.from(`k${index}`), value: Buffer.alloc(1000) };
+    });
+    await store.commit({ conditions: [], mutations });
+    await store.close();
+    truncateSync(join(folder, 'data/data.mdb'), 3 * 4096);
+    await expect(create()).rejects.toSatisfy((error) => hasCode(error, 'invalid-configuration'));
   });
 
   it('refuses a database that Stoa did not make, and leaves it as it is', async () => {

@@ -1,17 +1,18 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open as openFile } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type DataStore, type DriverContext, isStoaError, StoaError } from '@stoa/plugin-sdk';
 import { open } from 'lmdb';
 import type { Config } from './config.ts';
 import { type Database, FORMAT_VERSION, STAMP_KEY } from './database.ts';
+import { checkFile } from './file-check.ts';
 import { LmdbStore } from './store.ts';
 
 /** Opens the database, or makes it; rejects with `invalid-configuration` or `unsupported-version` and says what to do. */
 export async function openStore(config: Config, context: DriverContext): Promise<DataStore> {
   const path = resolve(context.dataDirectory, config.path);
   await prepareFolder(path);
-  await checkHeader(join(path, 'data.mdb'));
+  await checkFile(join(path, 'data.mdb'));
   let db: Database;
   try {
     db = open<Uint8Array, Uint8Array>({
@@ -51,34 +52,6 @@ async function prepareFolder(path: string): Promise<void> {
     throw new StoaError('invalid-configuration', message, { cause: error });
   }
 }
-
-/** LMDB maps the file and trusts it, so one that is none of its own would crash the process: look at its first page. */
-async function checkHeader(file: string): Promise<void> {
-  const handle = await openFile(file, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw new StoaError('invalid-configuration', `cannot read ${file}: ${error.message}`, { cause: error });
-  });
-  if (handle === undefined) return;
-  try {
-    const { size } = await handle.stat();
-    if (size === 0) return;
-    const header = Buffer.alloc(HEADER_BYTES);
-    const { bytesRead } = await handle.read(header, 0, header.length, 0);
-    const pageSize = bytesRead === header.length ? header.readUInt32LE(PAGE_SIZE_AT) : 0;
-    const known = header.readUInt32LE(MAGIC_AT) === MAGIC && size >= 2 * pageSize;
-    if (!known) {
-      const message = `${file} is no LMDB database, or is damaged; set "path" to another folder, or restore a backup`;
-      throw new StoaError('invalid-configuration', message);
-    }
-  } finally {
-    await handle.close();
-  }
-}
-
-const MAGIC = 0xbeefc0de;
-const MAGIC_AT = 24;
-const PAGE_SIZE_AT = 48;
-const HEADER_BYTES = 52;
 
 /** Marks a new database with the version of its format; refuses one of another. */
 async function checkStamp(db: Database, path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Range, successor, TABLE } from './keys.ts';
 
-const QUEUE = { entry: 0x01, due: 0x02, idempotency: 0x03 } as const;
+const QUEUE = { entry: 0x01, due: 0x02, idempotency: 0x03, notice: 0x04 } as const;
 const LEASE = { owner: 0x01, expiry: 0x02 } as const;
 
 export function entryKey(id: string): Buffer {
@@ -13,7 +13,7 @@ export function entries(): Range {
   return { start, end: successor(start) };
 }
 
-/** Place of an entry in the order of the times at which entries are due. */
+/** Place of an entry in the order of the times at which entries are due; the value is the entry's domain. */
 export function dueKey(dueAt: number, id: string): Buffer {
   const head = Buffer.alloc(10);
   head[0] = TABLE.queue;
@@ -28,9 +28,23 @@ export function dueBefore(time?: number): Range {
   return { start, end: time === undefined ? successor(start) : dueKey(time, '') };
 }
 
+/** Of a key by `dueKey` or `noticeKey`, whose name is the id then. */
 export function parseDueKey(key: Uint8Array): { dueAt: number; id: string } {
-  const buffer = Buffer.from(key);
+  const buffer = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
   return { dueAt: Number(buffer.readBigUInt64BE(2)), id: buffer.toString('utf8', 10) };
+}
+
+/** A notice to be sent, in the order of the times at which that is tried. */
+export function noticeKey(dueAt: number, name: string): Buffer {
+  const key = dueKey(dueAt, name);
+  key[1] = QUEUE.notice;
+  return key;
+}
+
+/** Notices due before a time; all of them without one. */
+export function noticesBefore(time?: number): Range {
+  const start = Buffer.from([TABLE.queue, QUEUE.notice]);
+  return { start, end: time === undefined ? successor(start) : noticeKey(time, '') };
 }
 
 /** Remembers that a message was queued. The key itself may be long, so its hash stands for it. */

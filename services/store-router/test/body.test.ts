@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { blobKey, parseBlobKey } from '../src/body/blob-key.ts';
 import { blobService } from '../src/body/blob-service.ts';
 import { receiveBody } from '../src/body/intake.ts';
@@ -28,6 +28,8 @@ async function collect(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>)
 
 const router = () =>
   testRouter({ data: new MemoryDataStore(), blobs: new MemoryBlobStore(Date.now), maxBytes: 5000, memoryBytes: 1000 });
+
+afterAll(() => rmSync(router().context.intake.spoolDirectory, { recursive: true, force: true }));
 
 describe('receiveBody', () => {
   it('gives back what it was given, with its hash, in memory and in a file alike', async () => {

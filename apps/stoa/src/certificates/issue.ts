@@ -29,7 +29,7 @@ const isIp = (host: string) => /^[0-9.]+$/.test(host) || host.includes(':');
 
 async function readKey(pem: string): Promise<webcrypto.CryptoKey> {
   const der = x509.PemConverter.decodeFirst(pem);
-  return (await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, true, ['sign']));
+  return await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, true, ['sign']);
 }
 
 /** Makes an ECDSA P-256 key and a certificate for it. */

@@ -1,9 +1,7 @@
-import { existsSync } from 'node:fs';
 import { storage } from '@stoa/contracts';
-import { StoaError } from '@stoa/plugin-sdk';
-import { ConfigDocument, createLogger, parseServices, type RunningNode, readConfig, runNode } from '@stoa/service-kit';
+import { createLogger, parseServices, type RunningNode, runNode } from '@stoa/service-kit';
 import type { Command } from 'commander';
-import { demoConfig } from '../demo/config.ts';
+import { DEFAULT_FILES, openConfig } from '../cli/config.ts';
 import { provisionDemo } from '../demo/provision.ts';
 import { welcome } from '../demo/welcome.ts';
 import { SERVICES } from '../services.ts';
@@ -13,23 +11,6 @@ interface StartOptions {
   config?: string;
   services: string;
   demo?: boolean;
-}
-
-/** Looked for when no configuration is named. */
-const DEFAULT_FILES = ['./stoa.toml', '/etc/stoa/stoa.toml'];
-
-/** The configuration that a command works with. */
-export async function openConfig(options: { config?: string; demo?: boolean }): Promise<ConfigDocument> {
-  if (options.demo === true)
-    return new ConfigDocument({ text: await demoConfig(process.env), environment: process.env });
-  const file = options.config ?? DEFAULT_FILES.find((candidate) => existsSync(candidate));
-  if (file === undefined) {
-    throw new StoaError(
-      'invalid-configuration',
-      `there is no configuration: none of ${DEFAULT_FILES.join(', ')} exists. Name one with --config, or try \`stoa start --demo\``,
-    );
-  }
-  return readConfig(file, process.env);
 }
 
 /** Waits for the first signal to stop; a second one stops without waiting for work under way. */

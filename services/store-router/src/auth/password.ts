@@ -28,7 +28,7 @@ const OTHER_SPACES = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
  * section 4.2), so that it does not matter which keyboard made it. Undefined for what is empty or too long.
  */
 function prepare(password: string): string | undefined {
-  // Each octet of the result takes a character at most four times as long before; more is not worth the work.
+  // What is far too long is not even brought into form.
   if (password.length > 4 * MAX_PASSWORD_BYTES) return undefined;
   const prepared = password.replace(OTHER_SPACES, ' ').normalize('NFC');
   const octets = Buffer.byteLength(prepared);

@@ -1,5 +1,8 @@
 import { storage } from '@stoa/contracts';
+import type { DataMutation } from '@stoa/plugin-sdk';
 import { BinaryReader, BinaryWriter } from '../account/binary.ts';
+import { queueLink } from '../keys.ts';
+import { dueKey, entryKey } from '../keys-queue.ts';
 
 const VERSION = 1;
 
@@ -28,4 +31,31 @@ export function decodeEntry(bytes: Uint8Array): EntryRow {
 /** When a worker may take the entry. */
 export function dueAt({ entry, leasedUntil }: EntryRow): number {
   return Math.max(leasedUntil, entry.nextAttemptAt);
+}
+
+/** Writes a new entry with its place in the order and its link to the body. */
+export function newEntry(row: EntryRow): DataMutation[] {
+  const { blobId, id } = row.entry;
+  return [...put(row), { type: 'put', key: queueLink(blobId, id), value: new Uint8Array() }];
+}
+
+export function replaceEntry(before: EntryRow, after: EntryRow): DataMutation[] {
+  return [{ type: 'delete', key: dueKey(dueAt(before), before.entry.id) }, ...put(after)];
+}
+
+/** Removes an entry, its place and its link, so that the body is for the garbage collection. */
+export function removeEntry(row: EntryRow): DataMutation[] {
+  const { id, blobId } = row.entry;
+  return [
+    { type: 'delete', key: entryKey(id) },
+    { type: 'delete', key: dueKey(dueAt(row), id) },
+    { type: 'delete', key: queueLink(blobId, id) },
+  ];
+}
+
+function put(row: EntryRow): DataMutation[] {
+  return [
+    { type: 'put', key: entryKey(row.entry.id), value: encodeEntry(row) },
+    { type: 'put', key: dueKey(dueAt(row), row.entry.id), value: Buffer.from(row.entry.domain, 'utf8') },
+  ];
 }

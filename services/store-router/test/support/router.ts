@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { coordinator, storage } from '@stoa/contracts';
@@ -70,7 +69,8 @@ export function testRouter(options: RouterOptions) {
     intake: {
       maxBytes: options.maxBytes ?? 50 << 20,
       memoryBytes: options.memoryBytes ?? 1 << 20,
-      spoolDirectory: join(mkdtempSync(join(tmpdir(), 'stoa-spool-')), 'spool'),
+      // Made when it is first needed.
+      spoolDirectory: join(tmpdir(), `stoa-spool-${process.pid}`),
       newStructure: options.newStructure ?? lengthStructure,
     },
     publish: (event) => void events.push(event),
