@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { storage } from '@stoa/contracts';
 import { type DataMutation, type DataStore, hasCode, MAX_VALUE_BYTES, StoaError } from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
@@ -138,8 +139,8 @@ export class Notices {
       recipients: [...recipients],
       idempotencyKey: `notice/${name}`,
       size: message.length,
-      eightBitMime: true,
-      smtputf8: recipients.some(({ address, finalAddress }) => !isAscii(address) || !isAscii(finalAddress)),
+      eightBitMime: !isAscii(message),
+      smtputf8: recipients.some(({ address, finalAddress }) => !isAscii(Buffer.from(finalAddress || address))),
     });
     const results = await this.#options.deliver(envelope, message, signal);
     const failed = results.filter(({ errorCode }) => errorCode !== undefined && errorCode !== '');
@@ -159,8 +160,4 @@ function decodeNotice(bytes: Uint8Array): { at: number; notice: Notice } {
   } catch {
     throw reader.fail('not readable');
   }
-}
-
-function isAscii(text: string): boolean {
-  return Buffer.byteLength(text) === text.length;
 }

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { context, propagation } from '@opentelemetry/api';
 import { type coordinator, storage } from '@stoa/contracts';
-import { type DataMutation, type DataStore, hasCode, StoaError } from '@stoa/plugin-sdk';
-import { BinaryReader, BinaryWriter } from '../account/binary.ts';
-import { queueLink } from '../keys.ts';
-import { dueBefore, dueKey, entries, entryKey, parseDueKey, queuedKey, queuedKeys } from '../keys-queue.ts';
+import { canonicalDomain } from '@stoa/mail';
+import { type DataStore, hasCode, MAX_COMMIT_MUTATIONS, StoaError } from '@stoa/plugin-sdk';
+import { dueBefore, entries, entryKey, parseDueKey, queuedKey } from '../keys-queue.ts';
+import { scanPages } from '../scan-pages.ts';
 import type { QueueConfig } from './config.ts';
 import type { EnqueueParts, OutboundMessage, OutboundQueue } from './enqueue.ts';
-import { decodeEntry, dueAt, type EntryRow, encodeEntry } from './entry-row.ts';
+import { decodeEntry, type EntryRow, newEntry, removeEntry, replaceEntry } from './entry-row.ts';
+import { type LeaseWish, leaseEntries } from './lease-entries.ts';
+import { decodeMarker, markQueued, type PurgeMarkersOptions, purgeMarkers } from './markers.ts';
+import type { Notices } from './notices.ts';
 
 const { QueueRecipient_Status: Status } = storage;
 
@@ -18,13 +21,11 @@ export interface QueueOptions {
   publish(event: NonNullable<coordinator.Event['kind']>): void;
 }
 
-const MARKER_VERSION = 1;
-/** For how long a repeated idempotency key is recognised. */
-const MARKER_MS = 24 * 3_600_000;
 const ATTEMPTS = 20;
 const MAX_LEASED = 1_000;
-
-const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+const MAX_LEASE_MS = 24 * 3_600_000;
+/** Each entry is three rows, and the commit has room for what protects the body. */
+const MAX_DOMAINS = Math.floor(MAX_COMMIT_MUTATIONS / 3) - 10;
 
 /** The durable outbound queue: one entry for a message and a destination domain. */
 export class Queue implements OutboundQueue {
@@ -40,92 +41,59 @@ export class Queue implements OutboundQueue {
     const carrier: Record<string, string> = {};
     propagation.inject(context.active(), carrier);
     const byDomain = Map.groupBy(recipients, ({ address, finalAddress }) => domainOf(finalAddress || address));
-    const mutations: DataMutation[] = [];
-    let number = 0;
-    for (const [domain, group] of byDomain) {
-      number += 1;
-      const entry: storage.QueueEntry = {
-        id: `${queueId}-${number}`,
-        sender: envelope.sender,
-        domain,
-        recipients: group.map((recipient) => ({
-          address: recipient.finalAddress || recipient.address,
-          originalRecipient: recipient.originalRecipient,
-          notify: recipient.notify,
-          status: Status.STATUS_PENDING,
-          diagnostic: '',
-          enhancedStatus: '',
-          remoteMta: '',
-        })),
-        blobId,
-        size,
-        envelopeId: envelope.envelopeId,
-        returnFull: envelope.returnFull,
-        smtputf8: envelope.smtputf8,
-        eightBitMime: envelope.eightBitMime,
-        createdAt: now,
-        nextAttemptAt: now,
-        expiresAt: now + this.#options.config.lifetime,
-        attempts: 0,
-        lastError: '',
-        fence: 0,
-        traceParent: carrier['traceparent'] ?? '',
-        delayNotified: false,
-      };
-      mutations.push(...put({ entry, leasedUntil: 0 }), {
-        type: 'put',
-        key: queueLink(blobId, entry.id),
-        value: new Uint8Array(),
-      });
+    if (byDomain.size > MAX_DOMAINS) {
+      throw new StoaError('limit-exceeded', `a message goes to at most ${MAX_DOMAINS} domains`);
     }
-    const key = envelope.idempotencyKey;
-    if (key === '') return { queueId, conditions: [], mutations };
-    const marker = new BinaryWriter().number(MARKER_VERSION).number(now).string(queueId).finish();
-    mutations.push({ type: 'put', key: queuedKey(key), value: marker });
-    return { queueId, conditions: [{ key: queuedKey(key), equals: undefined }], mutations };
+    const mutations = Array.from(byDomain).flatMap(([domain, group], index) =>
+      newEntry({
+        leasedUntil: 0,
+        entry: {
+          id: `${queueId}-${index + 1}`,
+          sender: envelope.sender,
+          domain,
+          recipients: group.map(pending),
+          blobId,
+          size,
+          envelopeId: envelope.envelopeId,
+          returnFull: envelope.returnFull,
+          smtputf8: envelope.smtputf8,
+          eightBitMime: envelope.eightBitMime,
+          createdAt: now,
+          nextAttemptAt: now,
+          expiresAt: now + this.#options.config.lifetime,
+          attempts: 0,
+          lastError: '',
+          fence: 0,
+          traceParent: carrier['traceparent'] ?? '',
+          delayNotified: false,
+        },
+      }),
+    );
+    if (envelope.idempotencyKey === '') return { queueId, conditions: [], mutations };
+    const { condition, mutation } = markQueued(envelope.idempotencyKey, queueId, now);
+    return { queueId, conditions: [condition], mutations: [...mutations, mutation] };
   }
 
   async queued(idempotencyKey: string): Promise<string | undefined> {
     const [row] = await this.#options.store.get([queuedKey(idempotencyKey)]);
-    return row === undefined ? undefined : readMarker(row).queueId;
+    return row === undefined ? undefined : decodeMarker(row).queueId;
   }
 
   announce(_parts: EnqueueParts): void {
     this.#options.publish({ $case: 'queueReady', value: { domain: '' } });
   }
 
-  /** Takes entries that are due, each for one worker. */
-  async lease(limit: number, leaseMs: number): Promise<{ entries: storage.QueueEntry[]; nextDueAt: number }> {
+  /** Takes entries that are due, each for one worker and for `leaseMs`; its fence grows. */
+  async lease(wish: LeaseWish): Promise<storage.QueueEntry[]> {
     const { store, now } = this.#options;
-    const wanted = Math.min(limit, MAX_LEASED);
-    const taken: storage.QueueEntry[] = [];
-    const due: string[] = [];
-    if (wanted > 0) {
-      for await (const batch of store.scan(dueBefore(now() + 1), { limit: wanted, keysOnly: true })) {
-        for (const { key } of batch) due.push(parseDueKey(key).id);
-      }
+    if (wish.leaseMs < 1 || wish.leaseMs > MAX_LEASE_MS) {
+      throw new StoaError('invalid-argument', `a lease takes 1 to ${MAX_LEASE_MS} ms`);
     }
-    const rows = await store.get(due.map(entryKey));
-    await Promise.all(
-      due.map(async (_, i) => {
-        const bytes = rows[i];
-        if (bytes === undefined) return;
-        const row = decodeEntry(bytes);
-        // Another worker may have been quicker since the scan.
-        if (dueAt(row) > now()) return;
-        const entry = { ...row.entry, fence: row.entry.fence + 1, attempts: row.entry.attempts + 1 };
-        try {
-          await this.#replace(bytes, row, { entry, leasedUntil: now() + leaseMs });
-          taken.push(entry);
-        } catch (error) {
-          if (!hasCode(error, 'conflict')) throw error;
-        }
-      }),
-    );
-    return { entries: taken.sort((a, b) => a.nextAttemptAt - b.nextAttemptAt), nextDueAt: await this.#nextDueAt() };
+    return leaseEntries(store, now, { ...wish, limit: Math.min(wish.limit, MAX_LEASED) });
   }
 
-  async #nextDueAt(): Promise<number> {
+  /** When the next entry is due, the end of a lease counted as that; 0: none waits. */
+  async nextDueAt(): Promise<number> {
     for await (const batch of this.#options.store.scan(dueBefore(), { limit: 1, keysOnly: true })) {
       const first = batch[0];
       if (first !== undefined) return parseDueKey(first.key).dueAt;
@@ -133,36 +101,50 @@ export class Queue implements OutboundQueue {
     return 0;
   }
 
-  /** The entry of a lease that still stands. Rejects with `conflict` when it does not. */
-  async leased(id: string, fence: number): Promise<{ bytes: Uint8Array; row: EntryRow }> {
-    const [bytes] = await this.#options.store.get([entryKey(id)]);
+  /**
+   * Records what became of an entry, and the notices about it, in one commit: with recipients pending it is kept for another
+   * attempt, else removed. Rejects with `conflict` when another worker took the entry, or it was reported on already. A
+   * lease that ran out still counts until another takes it.
+   */
+  async report(report: storage.ReportRequest, notices: Notices): Promise<void> {
+    const { store, now } = this.#options;
+    const [bytes] = await store.get([entryKey(report.id)]);
     const row = bytes === undefined ? undefined : decodeEntry(bytes);
-    if (bytes === undefined || row?.entry.fence !== fence) {
-      throw new StoaError('conflict', `the queue entry ${id} is no longer this worker's`, { retryable: false });
+    if (row === undefined || row.entry.fence !== report.fence || row.leasedUntil === 0) throw lost(report.id);
+    checkRecipients(row.entry.recipients, report.recipients);
+    const kept: EntryRow | undefined = report.recipients.some(({ status }) => status === Status.STATUS_PENDING)
+      ? {
+          leasedUntil: 0,
+          entry: {
+            ...row.entry,
+            recipients: report.recipients,
+            nextAttemptAt: Math.max(report.nextAttemptAt, now()),
+            lastError: report.lastError,
+            delayNotified: row.entry.delayNotified || report.delayNotified,
+          },
+        }
+      : undefined;
+    try {
+      await store.commit({
+        conditions: [{ key: entryKey(report.id), equals: bytes }],
+        mutations: [
+          ...(kept === undefined ? removeEntry(row) : replaceEntry(row, kept)),
+          ...notices.mutations(`${report.id}/${report.fence}`, report.notices),
+        ],
+      });
+    } catch (error) {
+      throw hasCode(error, 'conflict') ? lost(report.id, error) : error;
     }
-    return { bytes, row };
   }
 
-  /** Records what became of an entry whose lease stands: it is kept for another attempt, or removed. */
-  async settle(leased: { bytes: Uint8Array; row: EntryRow }, report: storage.ReportRequest): Promise<void> {
-    const { row, bytes } = leased;
-    if (!report.recipients.some(({ status }) => status === Status.STATUS_PENDING)) return this.#remove(bytes, row);
-    const entry: storage.QueueEntry = {
-      ...row.entry,
-      recipients: report.recipients,
-      nextAttemptAt: report.nextAttemptAt,
-      lastError: report.lastError,
-      delayNotified: row.entry.delayNotified || report.delayNotified,
-    };
-    await this.#replace(bytes, row, { entry, leasedUntil: 0 });
-  }
-
-  async *list(domain: string): AsyncGenerator<storage.QueueEntry[]> {
-    for await (const batch of this.#options.store.scan(entries())) {
-      const page = batch
+  /** Pages of entries; of one domain when it is not empty. */
+  async *list(domain: string, signal?: AbortSignal): AsyncGenerator<storage.QueueEntry[]> {
+    const wanted = domain === '' ? '' : (canonicalDomain(domain) ?? domain.toLowerCase());
+    for await (const page of scanPages(this.#options.store, entries(), { signal })) {
+      const list = page
         .map(({ value }) => decodeEntry(value).entry)
-        .filter((entry) => domain === '' || entry.domain === domain.toLowerCase());
-      if (page.length > 0) yield page;
+        .filter((entry) => wanted === '' || entry.domain === wanted);
+      if (list.length > 0) yield list;
     }
   }
 
@@ -170,84 +152,64 @@ export class Queue implements OutboundQueue {
     return (await this.#read(id)).row.entry;
   }
 
-  /** Makes an entry due now, unless a worker has it. Tells whether it did. */
+  /** Makes an entry due now, unless a worker has it. Tells whether it did. Rejects with `not-found`. */
   async retry(id: string): Promise<boolean> {
-    return this.#change(id, (row) => {
-      if (row.leasedUntil > this.#options.now()) return undefined;
-      return { leasedUntil: 0, entry: { ...row.entry, nextAttemptAt: this.#options.now() } };
+    return this.#attempt(async () => {
+      const { bytes, row } = await this.#read(id);
+      const { store, now } = this.#options;
+      if (row.leasedUntil > now()) return false;
+      await store.commit({
+        conditions: [{ key: entryKey(id), equals: bytes }],
+        mutations: replaceEntry(row, { leasedUntil: 0, entry: { ...row.entry, nextAttemptAt: now() } }),
+      });
+      return true;
     });
   }
 
-  /** Removes an entry, or lets the sender's worker bounce it. A delivery that is under way may still succeed. */
-  async cancel(id: string, bounce: boolean): Promise<boolean> {
-    if (!bounce) {
-      return this.#attempt(async () => {
-        const { bytes, row } = await this.#read(id);
-        await this.#remove(bytes, row);
-        return true;
-      });
-    }
-    return this.#change(id, (row) => ({
-      leasedUntil: 0,
-      entry: {
-        ...row.entry,
-        nextAttemptAt: this.#options.now(),
-        fence: row.entry.fence + 1,
-        recipients: row.entry.recipients.map((recipient) =>
-          recipient.status === Status.STATUS_PENDING
-            ? {
-                ...recipient,
-                status: Status.STATUS_FAILED,
-                diagnostic: 'cancelled by the operator',
-                enhancedStatus: '5.7.0',
-              }
-            : recipient,
-        ),
-      },
-    }));
+  /** The workers look for what is due. */
+  wake(): void {
+    this.#options.publish({ $case: 'queueReady', value: { domain: '' } });
   }
 
-  async allIds(): Promise<string[]> {
-    const ids: string[] = [];
-    for await (const page of this.list('')) ids.push(...page.map((entry) => entry.id));
-    return ids;
+  /**
+   * Removes an entry, with a notice to its sender where `notice` makes one. A worker that delivers it just now may still
+   * succeed; its report is refused. Rejects with `not-found`.
+   */
+  async cancel(
+    id: string,
+    notices: Notices,
+    notice: (entry: storage.QueueEntry) => Promise<storage.ReportRequest_Notice | undefined>,
+  ): Promise<void> {
+    await this.#attempt(async () => {
+      const { bytes, row } = await this.#read(id);
+      const made = await notice(row.entry);
+      await this.#options.store.commit({
+        conditions: [{ key: entryKey(id), equals: bytes }],
+        // No report has this fence: the entry is gone.
+        mutations: [
+          ...removeEntry(row),
+          ...notices.mutations(`${id}/${row.entry.fence + 1}`, made === undefined ? [] : [made]),
+        ],
+      });
+      return true;
+    });
   }
 
   async count(): Promise<number> {
     let count = 0;
-    for await (const batch of this.#options.store.scan(entries(), { keysOnly: true })) count += batch.length;
+    for await (const page of scanPages(this.#options.store, entries(), { keysOnly: true })) count += page.length;
     return count;
   }
 
   /** Forgets idempotency keys that nobody repeats any more. Returns how many. */
-  async purgeMarkers(): Promise<number> {
-    const { store, now } = this.#options;
-    let removed = 0;
-    for await (const batch of store.scan(queuedKeys())) {
-      const expired = batch.filter(({ value }) => readMarker(value).at < now() - MARKER_MS);
-      if (expired.length === 0) continue;
-      await store.commit({ conditions: [], mutations: expired.map(({ key }) => ({ type: 'delete', key }) as const) });
-      removed += expired.length;
-    }
-    return removed;
+  purgeMarkers(options: PurgeMarkersOptions): Promise<number> {
+    return purgeMarkers(this.#options.store, options);
   }
 
   async #read(id: string): Promise<{ bytes: Uint8Array; row: EntryRow }> {
     const [bytes] = await this.#options.store.get([entryKey(id)]);
     if (bytes === undefined) throw new StoaError('not-found', `there is no queue entry ${id}`);
     return { bytes, row: decodeEntry(bytes) };
-  }
-
-  async #change(id: string, change: (row: EntryRow) => EntryRow | undefined): Promise<boolean> {
-    const done = await this.#attempt(async () => {
-      const { bytes, row } = await this.#read(id);
-      const next = change(row);
-      if (next === undefined) return false;
-      await this.#replace(bytes, row, next);
-      return true;
-    });
-    if (done) this.#options.publish({ $case: 'queueReady', value: { domain: '' } });
-    return done;
   }
 
   async #attempt(run: () => Promise<boolean>): Promise<boolean> {
@@ -259,38 +221,42 @@ export class Queue implements OutboundQueue {
       }
     }
   }
-
-  async #replace(bytes: Uint8Array, before: EntryRow, after: EntryRow): Promise<void> {
-    const { id } = before.entry;
-    await this.#options.store.commit({
-      conditions: [{ key: entryKey(id), equals: bytes }],
-      mutations: [{ type: 'delete', key: dueKey(dueAt(before), id) }, ...put(after)],
-    });
-  }
-
-  async #remove(bytes: Uint8Array, row: EntryRow): Promise<void> {
-    const { id, blobId } = row.entry;
-    await this.#options.store.commit({
-      conditions: [{ key: entryKey(id), equals: bytes }],
-      mutations: [
-        { type: 'delete', key: entryKey(id) },
-        { type: 'delete', key: dueKey(dueAt(row), id) },
-        { type: 'delete', key: queueLink(blobId, id) },
-      ],
-    });
-  }
 }
 
-function put(row: EntryRow): DataMutation[] {
-  return [
-    { type: 'put', key: entryKey(row.entry.id), value: encodeEntry(row) },
-    { type: 'put', key: dueKey(dueAt(row), row.entry.id), value: new Uint8Array() },
-  ];
+function domainOf(address: string): string {
+  const domain = address.slice(address.lastIndexOf('@') + 1);
+  return canonicalDomain(domain, { lenient: true }) ?? domain.toLowerCase();
 }
 
-function readMarker(bytes: Uint8Array): { at: number; queueId: string } {
-  const reader = new BinaryReader(bytes, 'queue marker');
-  reader.version(MARKER_VERSION);
-  const at = reader.number();
-  return { at, queueId: reader.string() };
+function pending({ address, finalAddress, originalRecipient, notify }: storage.DeliveryRecipient): storage.QueueRecipient {
+  return {
+    address: finalAddress || address,
+    originalRecipient,
+    notify,
+    status: Status.STATUS_PENDING,
+    diagnostic: '',
+    enhancedStatus: '',
+    remoteMta: '',
+  };
+}
+
+function lost(id: string, cause?: unknown): StoaError {
+  return new StoaError('conflict', `the queue entry ${id} is no longer this worker's`, { retryable: false, cause });
+}
+
+const KNOWN_STATUS = new Set([Status.STATUS_PENDING, Status.STATUS_DELIVERED, Status.STATUS_FAILED, Status.STATUS_RELAYED]);
+
+/** A report tells of the entry's recipients, in their order, and takes back nothing that was final. */
+function checkRecipients(before: readonly storage.QueueRecipient[], after: readonly storage.QueueRecipient[]): void {
+  const right =
+    before.length === after.length &&
+    before.every(({ address, status }, i) => {
+      const told = after[i] as storage.QueueRecipient;
+      return (
+        told.address === address &&
+        KNOWN_STATUS.has(told.status) &&
+        (status === Status.STATUS_PENDING || told.status === status)
+      );
+    });
+  if (!right) throw new StoaError('invalid-argument', "a report names the entry's recipients, in their order");
 }

@@ -1,74 +1,108 @@
-import { type DeepPartial, type Implementation, storage } from '@stoa/contracts';
-import { StoaError } from '@stoa/plugin-sdk';
+import { randomBytes } from 'node:crypto';
+import type { Implementation, storage } from '@stoa/contracts';
+import { hasCode, StoaError } from '@stoa/plugin-sdk';
+import type { Logger } from '@stoa/service-kit';
+import { cancelNotice, MAX_RETURNED } from './cancel-notice.ts';
+import type { Notices } from './notices.ts';
 import type { Queue } from './queue.ts';
 
 export interface QueueServiceDeps {
   queue: Queue;
-  /** Delivers a notice to an account, or queues it. With the same key it does so once. */
-  deliver(
-    requests: AsyncIterable<storage.DeliverRequest>,
-    signal: AbortSignal,
-  ): Promise<DeepPartial<storage.DeliverResponse>>;
+  notices: Notices;
+  /** The first octets of a body, up to `end`. */
+  readBody(blobId: Uint8Array, end: number, signal: AbortSignal): Promise<Uint8Array>;
+  /** The name of this server in notices. */
+  hostname: string;
+  logger: Logger;
+  now(): number;
 }
 
 /** QueueService over the queue. */
-export function queueService({
-  queue,
-  deliver,
-}: QueueServiceDeps): Implementation<typeof storage.QueueServiceDefinition> {
-  async function sendNotice(report: storage.ReportRequest, index: number, signal: AbortSignal): Promise<void> {
-    const notice = report.notices[index] as storage.ReportRequest_Notice;
-    const envelope = storage.DeliveryEnvelope.fromPartial({
-      // RFC 3461 section 5.2: a notice has no sender, so that none can come of it.
-      sender: '',
-      recipients: [{ address: notice.recipient, accountId: notice.accountId }],
-      idempotencyKey: `notice/${report.id}/${report.fence}/${index}`,
-      size: notice.message.length,
+export function queueService(deps: QueueServiceDeps): Implementation<typeof storage.QueueServiceDefinition> {
+  const { queue, notices, readBody, hostname, logger, now } = deps;
+
+  /** What fails now is sent by a later call. */
+  async function sendNotices(signal: AbortSignal): Promise<void> {
+    await notices.send(signal).catch((err: unknown) => logger.warn({ err }, 'notices were not sent; they wait'));
+  }
+
+  async function bounce(entry: storage.QueueEntry, signal: AbortSignal) {
+    const beginning = await readBody(entry.blobId, MAX_RETURNED, signal).catch((err: unknown) => {
+      // Without the message the sender learns of it all the same.
+      logger.error({ err, entry: entry.id }, 'the body of a queued message cannot be read');
+      return new Uint8Array();
     });
-    const requests = (async function* () {
-      yield { part: { $case: 'envelope' as const, value: envelope } };
-      yield { part: { $case: 'data' as const, value: notice.message } };
-    })();
-    const { results } = await deliver(requests, signal);
-    const result = results?.[0];
-    // What can never be delivered ends here: a notice about a notice is not sent. What may succeed later fails the report.
-    if (result?.errorCode && result.retryable)
-      throw new StoaError('unavailable', `a notice could not be delivered: ${result.errorCode}`);
+    return cancelNotice(entry, { hostname, now: now(), random: randomBytes(24), beginning });
   }
 
   return {
-    lease: ({ limit, leaseMs }) => queue.lease(limit, leaseMs),
+    async lease({ limit, leaseMs, limitPerDomain, busyDomains }, { signal }) {
+      const [entries] = await Promise.all([
+        queue.lease({ limit, leaseMs, limitPerDomain, busyDomains }),
+        sendNotices(signal),
+      ]);
+      const due = (await Promise.all([queue.nextDueAt(), notices.nextDueAt()])).filter((time) => time > 0);
+      return { entries, nextDueAt: due.length === 0 ? 0 : Math.min(...due) };
+    },
 
-    /**
-     * Notices first, each under a key of its own: when the last step fails, the report is made again and they are not
-     * delivered twice; when they fail, the entry stays as it was.
-     */
     async report(report, { signal }) {
-      const leased = await queue.leased(report.id, report.fence);
-      for (let i = 0; i < report.notices.length; i++) await sendNotice(report, i, signal);
-      await queue.settle(leased, report);
+      await queue.report(report, notices);
+      if (report.notices.length > 0) await sendNotices(signal);
       return {};
     },
 
-    async *listEntries({ domain }) {
-      for await (const entries of queue.list(domain)) yield { entries };
+    async *listEntries({ domain }, { signal }) {
+      for await (const entries of queue.list(domain, signal)) yield { entries };
     },
 
     async getEntry({ id }) {
       return { entry: await queue.get(id) };
     },
 
-    async retry({ ids }) {
-      const wanted = ids.length === 0 ? await queue.allIds() : ids;
-      let retried = 0;
-      for (const id of wanted) if (await queue.retry(id)) retried += 1;
-      return { retried };
+    async retry({ ids }, { signal }) {
+      const outcome = { retried: 0, missing: 0 };
+      for await (const id of ids.length === 0 ? allIds(queue, signal) : ids) {
+        await queue.retry(id).then(
+          (done) => {
+            if (done) outcome.retried += 1;
+          },
+          (error: unknown) => {
+            if (!hasCode(error, 'not-found')) throw error;
+            outcome.missing += 1;
+          },
+        );
+      }
+      checkFound(ids, outcome.missing);
+      if (outcome.retried > 0) queue.wake();
+      return { retried: outcome.retried };
     },
 
-    async cancel({ ids, bounce }) {
+    async cancel({ ids, bounce: wanted }, { signal }) {
       let cancelled = 0;
-      for (const id of ids) if (await queue.cancel(id, bounce)) cancelled += 1;
+      let missing = 0;
+      for (const id of ids) {
+        try {
+          await queue.cancel(id, notices, async (entry) => (wanted ? bounce(entry, signal) : undefined));
+          cancelled += 1;
+        } catch (error) {
+          if (!hasCode(error, 'not-found')) throw error;
+          missing += 1;
+        }
+      }
+      checkFound(ids, missing);
+      if (wanted) await sendNotices(signal);
       return { cancelled };
     },
   };
+}
+
+async function* allIds(queue: Queue, signal: AbortSignal): AsyncGenerator<string> {
+  for await (const page of queue.list('', signal)) for (const { id } of page) yield id;
+}
+
+/** Some may have gone meanwhile; when none is there, the ids are wrong. */
+function checkFound(ids: readonly string[], missing: number): void {
+  if (ids.length > 0 && missing === ids.length) {
+    throw new StoaError('not-found', `there is no queue entry ${ids.slice(0, 3).join(', ')}`);
+  }
 }
