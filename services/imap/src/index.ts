@@ -1,1 +1,1 @@
-export {};
+export { imapModule } from './service.ts';

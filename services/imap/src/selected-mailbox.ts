@@ -1,0 +1,282 @@
+import type { storage } from '@stoa/contracts';
+import {
+  ByteWriter,
+  diffSnapshots,
+  eachNumber,
+  FetchLineWriter,
+  holdExpunged,
+  includesNumber,
+  intersectionOfSets,
+  type MailboxSnapshot,
+  type NumberSet,
+  resolveSequenceSet,
+  type SequenceSet,
+  unionOfSets,
+  writeVanished,
+} from '@stoa/mail';
+import type { FeedListener, MailboxFeed } from './mailbox-feed.ts';
+import { BadSequence, type ResponseWriter, type SelectedView, type SessionOptions } from './session-types.ts';
+
+/** Number of the keyword that stands for \Recent in lines; a mailbox with 56 keywords has none to spare. */
+const RECENT_KEYWORD = 55;
+const RECENT_BIT = 1 << 31;
+
+export interface SelectedOptions {
+  readOnly: boolean;
+  options: SessionOptions;
+  writer: ResponseWriter;
+  /** The mailbox changed: tell the client now if it idles. */
+  onChange(): void;
+  onClosed(): void;
+}
+
+/** The mailbox that a session has selected, as its client knows it. */
+export class SelectedMailbox implements SelectedView, FeedListener {
+  readonly feed: MailboxFeed;
+  readonly readOnly: boolean;
+  saved: NumberSet = [];
+  readonly #given: SelectedOptions;
+  #shown: MailboxSnapshot;
+  #keywords: readonly string[];
+  #keywordsTold: readonly string[];
+  #recent: NumberSet = [];
+  #recentTold = 0;
+  #countTold: number;
+  /** Flags that the client knows though nobody told it: its own silent changes. */
+  #told: NumberSet = [];
+
+  /** `recentFrom`: the first UID that no session was shown before. */
+  constructor(feed: MailboxFeed, recentFrom: number, given: SelectedOptions) {
+    this.feed = feed;
+    this.readOnly = given.readOnly;
+    this.#given = given;
+    this.#shown = feed.snapshot;
+    this.#keywords = feed.state.keywords;
+    this.#keywordsTold = this.#keywords;
+    this.#countTold = this.#shown.count;
+    if (recentFrom < feed.state.uidNext) this.#recent = [recentFrom, feed.state.uidNext - 1];
+    this.#recentTold = this.recentCount;
+    feed.listeners.add(this);
+  }
+
+  get accountId(): string {
+    return this.feed.accountId;
+  }
+
+  get mailboxId(): number {
+    return this.feed.mailboxId;
+  }
+
+  get shown(): MailboxSnapshot {
+    return this.#shown;
+  }
+
+  get keywords(): readonly string[] {
+    return this.#keywords;
+  }
+
+  get modseq(): number {
+    return this.feed.modseq;
+  }
+
+  get knownModseq(): number {
+    return this.feed.modseq;
+  }
+
+  get claimsRecent(): boolean {
+    return !this.readOnly;
+  }
+
+  close(): void {
+    this.feed.listeners.delete(this);
+  }
+
+  changed(): void {
+    this.#given.onChange();
+  }
+
+  closed(): void {
+    this.#given.onClosed();
+  }
+
+  takeRecent(from: number, before: number): void {
+    if (from < before) this.#recent = unionOfSets(this.#recent, [from, before - 1]);
+  }
+
+  isRecent(uid: number): boolean {
+    return this.#recent.length > 0 && includesNumber(this.#recent, uid);
+  }
+
+  get recentCount(): number {
+    if (this.#recent.length === 0) return 0;
+    let count = 0;
+    for (const { from, to } of this.#shown.runsOfUids(this.#recent)) count += to - from;
+    return count;
+  }
+
+  resolve(set: SequenceSet, uid: boolean): number[] {
+    const shown = this.#shown;
+    // `$` holds UIDs whatever the command numbers by (RFC 5182 section 2.1).
+    if (set === '$') return shown.existing(this.saved);
+    if (uid) return shown.existing(resolveSequenceSet(set, shown.lastUid, this.saved));
+    const numbers = resolveSequenceSet(set, shown.count, this.saved);
+    if ((numbers.at(-1) ?? 0) > shown.count) throw new BadSequence();
+    return shown.uidsOfSequences(numbers);
+  }
+
+  vanishedSince(modseq: number, within: NumberSet): Promise<NumberSet> {
+    return this.feed.vanishedSince(modseq, within);
+  }
+
+  async apply(delta: storage.MailboxDelta | undefined): Promise<void> {
+    await this.feed.apply(delta);
+  }
+
+  toldFlags(uids: NumberSet): void {
+    this.#told = unionOfSets(this.#told, uids);
+  }
+
+  /**
+   * Tells the client what changed since it was told last. Without `expunges` messages that are gone keep their numbers
+   * (RFC 9051 section 7.5.1). FETCH lines come with UID where the command had it, or QRESYNC asks for it.
+   */
+  async tell(expunges: boolean, withUid: boolean): Promise<void> {
+    const { writer, options } = this.#given;
+    const newest = this.feed.snapshot;
+    this.#keywords = this.feed.state.keywords;
+    if (newest !== this.#shown) {
+      const before = this.#shown;
+      const next = expunges ? newest : holdExpunged(before, newest, true);
+      const { expunged, vanished, changed } = diffSnapshots(before, next);
+      this.#shown = next;
+      if (expunged.length > 0) this.#tellExpunged(expunged, vanished, options.qresync);
+      this.#countTold -= sizeOf(expunged);
+      this.#tellCount();
+      this.#tellKeywords();
+      const untold = this.#told.length === 0 ? changed : without(changed, this.#told);
+      if (untold.length > 0) await this.writeFlagLines(untold, withUid || options.qresync);
+    } else {
+      this.#tellCount();
+    }
+    this.#told = [];
+    if (writer.full) await writer.drain();
+  }
+
+  /** From the last to the first, so that none shifts another; VANISHED after ENABLE QRESYNC (RFC 7162 section 3.2.7). */
+  #tellExpunged(expunged: NumberSet, vanished: NumberSet, qresync: boolean): void {
+    const { writer } = this.#given;
+    if (qresync) {
+      const line = new ByteWriter();
+      writeVanished(line, vanished, false);
+      writer.write(line.take());
+      return;
+    }
+    const lines: string[] = [];
+    for (let i = expunged.length - 2; i >= 0; i -= 2) {
+      for (let number = expunged[i + 1] as number; number >= (expunged[i] as number); number--)
+        lines.push(`* ${number} EXPUNGE\r\n`);
+    }
+    writer.write(lines.join(''));
+  }
+
+  #tellCount(): void {
+    const { writer, options } = this.#given;
+    const count = this.#shown.count;
+    const grown = count !== this.#countTold;
+    this.#countTold = count;
+    if (grown) writer.write(`* ${count} EXISTS\r\n`);
+    const recent = this.recentCount;
+    if (recent !== this.#recentTold && !options.rev2) writer.write(`* ${recent} RECENT\r\n`);
+    this.#recentTold = recent;
+  }
+
+  /** New keywords are told before a message shows them. */
+  #tellKeywords(): void {
+    if (this.#keywords.length === this.#keywordsTold.length) return;
+    this.#keywordsTold = this.#keywords;
+    this.#given.writer.write(flagsLines(this.#keywords, this.readOnly));
+  }
+
+  async writeFlagLines(uids: NumberSet, withUid: boolean): Promise<void> {
+    const { writer, options } = this.#given;
+    this.#tellKeywords();
+    const keywords = this.#keywordsWithRecent();
+    const lines = new FetchLineWriter(
+      keywords,
+      { uid: withUid, flags: true, modSeq: options.condstore },
+      (octets) => writer.copy(octets),
+      16 * 1024,
+    );
+    for (const run of this.#shown.runsOfUids(uids)) {
+      this.writeRun(lines, run);
+      if (writer.full) {
+        lines.end();
+        await writer.drain();
+      }
+    }
+    lines.end();
+  }
+
+  /** The table of keywords with \Recent, for lines that may show it. */
+  #keywordsWithRecent(): readonly string[] {
+    if (this.#recent.length === 0 || this.#given.options.rev2 || this.#keywords.length > RECENT_KEYWORD)
+      return this.#keywords;
+    const table = Array.from({ length: RECENT_KEYWORD + 1 }, (_, number) => this.#keywords[number] ?? '');
+    table[RECENT_KEYWORD] = '\\Recent';
+    return table;
+  }
+
+  /** A writer of lines that show \Recent where it is set. */
+  lineWriter(items: ConstructorParameters<typeof FetchLineWriter>[1], capacity: number): FetchLineWriter {
+    return new FetchLineWriter(
+      this.#keywordsWithRecent(),
+      items,
+      (octets) => this.#given.writer.copy(octets),
+      capacity,
+    );
+  }
+
+  /** Writes the lines of a run, \Recent included. */
+  writeRun(
+    lines: FetchLineWriter,
+    { chunk, from, to, sequence }: ReturnType<MailboxSnapshot['runsOfUids']> extends Generator<infer R> ? R : never,
+  ): void {
+    const range: NumberSet = [chunk.uids[from] as number, chunk.uids[to - 1] as number];
+    if (this.#recent.length === 0 || this.#given.options.rev2 || intersectionOfSets(this.#recent, range).length === 0) {
+      lines.write(chunk, sequence, from, to);
+      return;
+    }
+    const keywordsHigh = Uint32Array.from(chunk.keywordsHigh, (high, i) =>
+      this.isRecent(chunk.uids[i] as number) ? (high | RECENT_BIT) >>> 0 : high,
+    );
+    const { uids, flags, modseqs, sizes, seconds } = chunk;
+    lines.write({ uids, flags, keywordsHigh, modseqs, sizes, seconds }, sequence, from, to);
+  }
+}
+
+function sizeOf(set: NumberSet): number {
+  let size = 0;
+  for (let i = 0; i + 1 < set.length; i += 2) size += (set[i + 1] as number) - (set[i] as number) + 1;
+  return size;
+}
+
+function without(set: NumberSet, unwanted: NumberSet): number[] {
+  const left: number[] = [];
+  for (const number of eachNumber(set)) {
+    if (includesNumber(unwanted, number)) continue;
+    if (left.at(-1) === number - 1) left[left.length - 1] = number;
+    else left.push(number, number);
+  }
+  return left;
+}
+
+const SYSTEM_NAMES = '\\Answered \\Flagged \\Deleted \\Seen \\Draft';
+/** A mailbox takes so many keywords; with all of them taken, PERMANENTFLAGS no longer offers new ones. */
+const KEYWORD_LIMIT = 56;
+
+/** FLAGS and PERMANENTFLAGS (RFC 9051 section 7.3.5 and 7.1). */
+export function flagsLines(keywords: readonly string[], readOnly: boolean): string {
+  const all = [SYSTEM_NAMES, ...keywords].join(' ');
+  const permanent = readOnly ? '' : keywords.length < KEYWORD_LIMIT ? `${all} \\*` : all;
+  return `* FLAGS (${all})\r\n* OK [PERMANENTFLAGS (${permanent})] Flags that last\r\n`;
+}
