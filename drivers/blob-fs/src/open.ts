@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { type BlobStore, type DriverContext, isStoaError, StoaError } from '@stoa/plugin-sdk';
 import type { Config } from './config.ts';
 import { Directories } from './directories.ts';
-import { close as closeFile, fdatasync, isErrno, link, open as openFile, removeFile } from './files.ts';
+import { fromFileSystem } from './errors.ts';
+import { isErrno, link, removeFile } from './files.ts';
 import { FileSystemStore } from './store.ts';
 
 const FORMAT_VERSION = 1;
@@ -27,31 +28,46 @@ export async function openStore(config: Config, context: DriverContext): Promise
     return new FileSystemStore(blobs, temporary, directories);
   } catch (error) {
     if (isStoaError(error)) throw error;
+    if (isErrno(error, 'ENOSPC', 'EDQUOT')) throw fromFileSystem(error);
     const reason = error instanceof Error ? error.message : String(error);
     const message = `the folder ${root} of the blob store cannot be used (${reason}); set "path"`;
     throw new StoaError('invalid-configuration', message, { cause: error });
   }
 }
 
-/** Marks a new folder with the version of its layout, refuses one of another; shows at once whether hard links work. */
+/** Marks a new folder with the version of its layout, and refuses one of another. */
 async function checkStamp(root: string, temporary: string): Promise<void> {
   const path = join(root, STAMP);
-  const draft = join(temporary, randomUUID());
-  await writeFile(draft, JSON.stringify({ format: FORMAT_VERSION }), { mode: 0o600 });
-  try {
-    const fd = await openFile(draft, 'r+');
-    await fdatasync(fd).finally(() => closeFile(fd));
-    await link(draft, path);
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-  } finally {
-    await removeFile(draft);
-  }
-  const format = parseFormat(await readFile(path, 'utf8'));
+  const stamp = (await readStamp(path)) ?? (await writeStamp(path, temporary));
+  const format = parseFormat(stamp);
   if (format !== FORMAT_VERSION) {
     const message = `the blob store in ${root} has format ${format ?? 'unknown'}, this version of Stoa reads ${FORMAT_VERSION}`;
     throw new StoaError('unsupported-version', message);
   }
+}
+
+async function readStamp(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Made as blobs are, so that a file system without hard links is known from the start. */
+async function writeStamp(path: string, temporary: string): Promise<string> {
+  const draft = join(temporary, randomUUID());
+  try {
+    await writeFile(draft, JSON.stringify({ format: FORMAT_VERSION }), { mode: 0o600, flush: true });
+    await link(draft, path);
+  } catch (error) {
+    // Another process that starts at the same time was faster.
+    if (!isErrno(error, 'EEXIST')) throw error;
+  } finally {
+    await removeFile(draft);
+  }
+  return readFile(path, 'utf8');
 }
 
 function parseFormat(text: string): number | undefined {

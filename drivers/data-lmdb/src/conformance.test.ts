@@ -12,6 +12,7 @@ dataStoreSuite({
   describe,
   test,
   factory,
-  config: () => ({ path: folder }),
+  config: () => ({}),
+  context: { dataDirectory: folder },
   crash: { module: new URL('./index.ts', import.meta.url) },
 });

@@ -7,6 +7,7 @@ import { FORMAT_VERSION } from './database.ts';
 import { EmbeddedSearch } from './store.ts';
 
 const STAMP = 'stoa-search.json';
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Opens the folder, or makes it; rejects with `invalid-configuration` or `unsupported-version` and says what to do. */
 export async function openStore(config: Config, context: DriverContext): Promise<SearchStore> {
@@ -17,6 +18,9 @@ export async function openStore(config: Config, context: DriverContext): Promise
     await checkStamp(folder, config.files);
   } catch (error) {
     if (isStoaError(error)) throw error;
+    if (FULL.has((error as NodeJS.ErrnoException).code ?? '')) {
+      throw new StoaError('storage-full', 'the disk of the search index is full', { cause: error });
+    }
     const reason = error instanceof Error ? error.message : String(error);
     const message = `the folder ${folder} of the search index cannot be used (${reason}); set "path"`;
     throw new StoaError('invalid-configuration', message, { cause: error });

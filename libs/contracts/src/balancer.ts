@@ -82,15 +82,19 @@ export class Balancer<D extends ServiceDefinition> {
   ): Promise<unknown> {
     const source = method.requestStream ? new OnceIterable(request as AsyncIterable<unknown>) : undefined;
     let last: unknown = new StoaError('unavailable', 'no instance of the service is known');
-    for (const endpoint of this.#order(call?.routeKey)) {
-      try {
-        const response = await (endpoint.client as Record<string, AnyCaller>)[name]!(source ?? request, call);
-        this.#ejectedUntil.delete(endpoint.name);
-        return response;
-      } catch (error) {
-        last = error;
-        if (!this.#goOn(endpoint, error) || source?.taken === true) break;
+    try {
+      for (const [endpoint, options] of this.#attempts(call)) {
+        try {
+          const response = await (endpoint.client as Record<string, AnyCaller>)[name]!(source ?? request, options);
+          this.#ejectedUntil.delete(endpoint.name);
+          return response;
+        } catch (error) {
+          last = error;
+          if (!this.#goOn(endpoint, error) || source?.taken === true) break;
+        }
       }
+    } finally {
+      source?.close();
     }
     throw last;
   }
@@ -103,25 +107,45 @@ export class Balancer<D extends ServiceDefinition> {
   ): AsyncGenerator<unknown, void, undefined> {
     const source = method.requestStream ? new OnceIterable(request as AsyncIterable<unknown>) : undefined;
     let last: unknown = new StoaError('unavailable', 'no instance of the service is known');
-    for (const endpoint of this.#order(call?.routeKey)) {
-      let seen = false;
-      try {
-        const responses = (endpoint.client as Record<string, AnyCaller>)[name]!(
-          source ?? request,
-          call,
-        ) as AsyncIterable<unknown>;
-        for await (const response of responses) {
-          if (!seen) this.#ejectedUntil.delete(endpoint.name);
-          seen = true;
-          yield response;
+    try {
+      for (const [endpoint, options] of this.#attempts(call)) {
+        let seen = false;
+        try {
+          const responses = (endpoint.client as Record<string, AnyCaller>)[name]!(
+            source ?? request,
+            options,
+          ) as AsyncIterable<unknown>;
+          for await (const response of responses) {
+            if (!seen) this.#ejectedUntil.delete(endpoint.name);
+            seen = true;
+            yield response;
+          }
+          return;
+        } catch (error) {
+          last = error;
+          if (!this.#goOn(endpoint, error) || seen || source?.taken === true) break;
         }
-        return;
-      } catch (error) {
-        last = error;
-        if (!this.#goOn(endpoint, error) || seen || source?.taken === true) break;
       }
+    } finally {
+      source?.close();
     }
     throw last;
+  }
+
+  /** The instances in order, each with what is left of the caller's time. */
+  *#attempts(call: ClientCallOptions | undefined): Generator<[Endpoint<D>, ClientCallOptions | undefined]> {
+    const started = this.#now();
+    const timeoutMs = call?.timeoutMs;
+    let first = true;
+    for (const endpoint of this.#order(call?.routeKey)) {
+      if (first || timeoutMs === undefined) yield [endpoint, call];
+      else {
+        const left = timeoutMs - (this.#now() - started);
+        if (left <= 0) return;
+        yield [endpoint, { ...call, timeoutMs: left }];
+      }
+      first = false;
+    }
   }
 }
 
@@ -155,7 +179,13 @@ class OnceIterable<T> implements AsyncIterable<T> {
         this.taken = true;
         return iterator.next();
       },
+      // Another instance may go on with the source; `close` ends it.
       return: async () => ({ done: true, value: undefined }),
     };
+  }
+
+  /** Frees what the source holds, once no further attempt will be made. */
+  close(): void {
+    Promise.resolve(this.#iterator?.return?.()).catch(() => {});
   }
 }

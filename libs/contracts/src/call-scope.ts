@@ -11,6 +11,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export class CallScope implements ServerCall {
   readonly deadline: number;
   readonly #controller = new AbortController();
+  readonly #waiting = new Set<(reason: StoaError) => void>();
   #timer: NodeJS.Timeout | undefined;
   #unlisten: (() => void) | undefined;
 
@@ -37,7 +38,10 @@ export class CallScope implements ServerCall {
 
   abort(reason: StoaError): void {
     this.close();
+    if (this.#controller.signal.aborted) return;
     this.#controller.abort(reason);
+    for (const reject of this.#waiting) reject(reason);
+    this.#waiting.clear();
   }
 
   close(): void {
@@ -48,23 +52,24 @@ export class CallScope implements ServerCall {
   }
 
   /** Settles like `promise`, or rejects with the reason of the abort, whichever comes first. */
-  async race<T>(promise: Promise<T>): Promise<T> {
-    const signal = this.#controller.signal;
-    if (signal.aborted) {
-      promise.catch(() => {});
-      throw signal.reason;
-    }
-    let onAbort: (() => void) | undefined;
-    try {
-      return await Promise.race([
-        promise,
-        new Promise<never>((_, reject) => {
-          onAbort = () => reject(signal.reason);
-          signal.addEventListener('abort', onAbort, { once: true });
-        }),
-      ]);
-    } finally {
-      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-    }
+  race<T>(promise: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#controller.signal.aborted) {
+        promise.catch(() => {});
+        reject(this.#controller.signal.reason);
+        return;
+      }
+      this.#waiting.add(reject);
+      promise.then(
+        (value) => {
+          this.#waiting.delete(reject);
+          resolve(value);
+        },
+        (error) => {
+          this.#waiting.delete(reject);
+          reject(error);
+        },
+      );
+    });
   }
 }

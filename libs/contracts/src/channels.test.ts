@@ -1,15 +1,18 @@
+import { connect, createServer, type Socket } from 'node:net';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { StoaError } from '@stoa/plugin-sdk';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Balancer } from './balancer.ts';
 import { createChannel, createGrpcClient } from './grpc-client.ts';
 import { serveContract } from './grpc-server.ts';
 import { createInProcessClient } from './in-process.ts';
-import type { Client, Implementation, ServerCall } from './rpc.ts';
+import type { Client, Implementation, MethodDefinition, ServerCall } from './rpc.ts';
 import * as storage from './storage.ts';
 
 type Mail = typeof storage.MailServiceDefinition;
 type Methods = Pick<Mail['methods'], 'getQuota' | 'openMailbox' | 'deliver'>;
-/** Three methods stand for the kinds of call that the contracts have. */
+/** One method for each of the four kinds of call. */
 const definition = {
   name: 'MailService',
   fullName: 'stoa.storage.v1.MailService',
@@ -17,10 +20,18 @@ const definition = {
     getQuota: storage.MailServiceDefinition.methods.getQuota,
     openMailbox: storage.MailServiceDefinition.methods.openMailbox,
     deliver: storage.MailServiceDefinition.methods.deliver,
+    echo: {
+      name: 'Echo',
+      requestType: storage.MailServiceDefinition.methods.deliver.requestType,
+      requestStream: true,
+      responseType: storage.MailServiceDefinition.methods.deliver.requestType,
+      responseStream: true,
+    },
   },
-} as const satisfies { methods: Methods; name: string; fullName: string };
+} as const satisfies { methods: Methods & { echo: MethodDefinition }; name: string; fullName: string };
 
-const seen = { produced: 0, aborted: 0, ended: 0 };
+const seen = { produced: 0, aborted: 0, ended: 0, whole: 0, broken: [] as unknown[] };
+let onBroken: () => void = () => {};
 let abortedOnce: () => void = () => {};
 
 const untilAborted = (call: ServerCall) =>
@@ -58,16 +69,39 @@ const implementation: Implementation<typeof definition> = {
   },
   async deliver(requests) {
     let octets = 0;
-    for await (const request of requests) {
-      if (request.part?.$case === 'data') octets += request.part.value.length;
-      if (octets > 1_000_000) throw new StoaError('too-large', 'enough');
+    try {
+      for await (const request of requests) {
+        if (request.part?.$case === 'data') octets += request.part.value.length;
+        if (octets > 1_000_000) throw new StoaError('too-large', 'enough');
+        if (octets === 1) return { queueId: 'early' };
+        if (octets === 2) await gate.promise;
+      }
+    } catch (error) {
+      seen.broken.push(error);
+      onBroken();
+      throw error;
     }
+    seen.whole += 1;
     return { queueId: String(octets) };
+  },
+  async *echo(requests) {
+    let count = 0;
+    for await (const request of requests) {
+      yield request;
+      count += 1;
+      if (request.part?.$case === 'data' && request.part.value.length === 1) break;
+    }
+    yield { part: { $case: 'data' as const, value: new Uint8Array(count) } };
   },
 };
 
+/** Opened by a test that holds a handler back. */
+let gate = Promise.withResolvers<void>();
+
+const data = (octets: number) => ({ part: { $case: 'data' as const, value: new Uint8Array(octets) } });
+
 async function* body(chunks: number, octets: number) {
-  for (let i = 0; i < chunks; i++) yield { part: { $case: 'data' as const, value: new Uint8Array(octets) } };
+  for (let i = 0; i < chunks; i++) yield data(octets);
 }
 
 let server: Server;
@@ -93,6 +127,22 @@ const shapes: [string, () => { client: Client<typeof definition>; close: () => v
     () => {
       const channel = createChannel(`127.0.0.1:${port}`, credentials.createInsecure());
       return { client: createGrpcClient(definition, channel), close: () => channel.close() };
+    },
+  ],
+  [
+    'balanced',
+    () => {
+      const channels = ['127.0.0.1:1', `127.0.0.1:${port}`].map((name) => ({
+        name,
+        channel: createChannel(name, credentials.createInsecure()),
+      }));
+      const endpoints = channels.map(({ name, channel }) => ({ name, client: createGrpcClient(definition, channel) }));
+      return {
+        client: new Balancer(definition, endpoints).client,
+        close: () => {
+          for (const { channel } of channels) channel.close();
+        },
+      };
     },
   ],
 ];
@@ -182,6 +232,128 @@ describe.each(shapes)('a client over the %s channel', (_shape, make) => {
     expect(error).toMatchObject({ code: 'too-large' });
   });
 
+  it('takes no more from the source of requests than the handler takes', async () => {
+    gate = Promise.withResolvers();
+    let taken = 0;
+    let before = -1;
+    const source = (async function* () {
+      yield data(2);
+      for (; taken < 5000; taken++) yield data(64 * 1024);
+    })();
+    const result = client.deliver(source).catch((e) => e);
+    // The handler waits: what the connection holds fills up, then the source rests.
+    const rests = () => {
+      const still = taken === before;
+      before = taken;
+      return still;
+    };
+    await expect.poll(rests, { interval: 100, timeout: 10_000 }).toBe(true);
+    expect(taken).toBeLessThan(400);
+    gate.resolve();
+    expect(await result).toMatchObject({ code: 'too-large' });
+  });
+
+  it('closes the source of requests when the call ends before it, though the source is waiting', async () => {
+    const closed = Promise.withResolvers<void>();
+    let given = false;
+    const source: AsyncIterable<ReturnType<typeof data>> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          if (given) return new Promise(() => {});
+          given = true;
+          return Promise.resolve({ done: false, value: data(1) });
+        },
+        return: async () => {
+          closed.resolve();
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+    expect((await client.deliver(source)).queueId).toBe('early');
+    await closed.promise;
+  });
+
+  it('never lets a handler take a request stream that broke off for a whole one', async () => {
+    const before = seen.whole;
+    for (let round = 0; round < 20; round++) {
+      const controller = new AbortController();
+      const broken = new Promise<void>((resolve) => {
+        onBroken = resolve;
+      });
+      const source = (async function* () {
+        yield* body(1 + (round % 7), 5000);
+        if (round % 2 === 0) controller.abort();
+        else if (round % 3 === 0) throw AbortSignal.abort().reason;
+        else throw new StoaError('data-loss', 'the source broke');
+        await new Promise(() => {});
+      })();
+      const error = await client.deliver(source, { signal: controller.signal }).catch((e) => e);
+      expect(error.code).toBe(round % 2 === 0 || round % 3 === 0 ? 'cancelled' : 'data-loss');
+      // When the call never reached the handler there is nothing to see there.
+      await Promise.race([broken, new Promise((resolve) => setTimeout(resolve, 50))]);
+    }
+    expect(seen.whole).toBe(before);
+    expect(seen.broken.every((error) => (error as { name: string }).name === 'StoaError')).toBe(true);
+  });
+
+  it('carries both directions at once, and what is said after the handler stopped reading', async () => {
+    const sizes: number[] = [];
+    const source = (async function* () {
+      yield* body(3, 10);
+      yield* body(1, 1);
+      yield* body(3, 10);
+    })();
+    for await (const response of client.echo(source)) {
+      if (response.part?.$case === 'data') sizes.push(response.part.value.length);
+    }
+    expect(sizes).toEqual([10, 10, 10, 1, 4]);
+  });
+
+  it('shows messages as the other channels do, whatever was left out', async () => {
+    const local = createInProcessClient(definition, implementation);
+    const echoed = async (through: Client<typeof definition>, messages: readonly object[]) => {
+      const heard: unknown[] = [];
+      const source = (async function* () {
+        for (const value of messages) yield { part: { $case: 'envelope' as const, value } };
+        yield {};
+        yield data(3);
+        yield {};
+      })();
+      for await (const response of through.echo(source)) heard.push(response);
+      return heard;
+    };
+    const recipient = fc.record({ address: fc.string(), notify: fc.nat() }, { requiredKeys: [] });
+    const envelope = fc.record(
+      {
+        sender: fc.string({ unit: 'grapheme' }),
+        recipients: fc.array(recipient),
+        size: fc.maxSafeNat(),
+        smtputf8: fc.boolean(),
+      },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(envelope, { maxLength: 5 }), async (messages) => {
+        const heard = await echoed(client, messages);
+        expect(heard).toStrictEqual(await echoed(local, messages));
+        expect(heard).toHaveLength(messages.length + 4);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('ends a stream at its deadline', async () => {
+    const aborted = new Promise<void>((resolve) => {
+      abortedOnce = resolve;
+    });
+    const responses = client.openMailbox({ accountId: 'wait' }, { timeoutMs: 50 })[Symbol.asyncIterator]();
+    await responses.next();
+    const next = responses.next();
+    next.catch(() => {});
+    await aborted;
+    expect(await next.catch((e) => e)).toMatchObject({ code: 'deadline-exceeded' });
+  });
+
   it('fails with the error of the request stream', async () => {
     const broken = (async function* () {
       yield* body(1, 10);
@@ -198,4 +370,72 @@ it('a call to nobody is unavailable and may be retried', async () => {
     .catch((e) => e);
   expect(error).toMatchObject({ code: 'unavailable', retryable: true });
   channel.close();
+});
+
+describe('a server that goes away during a call', () => {
+  /** A server of its own, reached through a relay whose connections can be cut. */
+  async function reach() {
+    const own = new Server();
+    const served = serveContract(definition, implementation);
+    own.addService(served.definition, served.handlers);
+    const target = await new Promise<number>((resolve, reject) =>
+      own.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      ),
+    );
+    const sockets = new Set<Socket>();
+    const relay = createServer((near) => {
+      const far = connect(target, '127.0.0.1');
+      for (const [from, to] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        sockets.add(from);
+        from.on('error', () => {});
+        from.on('close', () => to.destroy());
+        from.pipe(to);
+      }
+    });
+    await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    const address = `127.0.0.1:${(relay.address() as { port: number }).port}`;
+    const channel = createChannel(address, credentials.createInsecure());
+    return {
+      client: createGrpcClient(definition, channel),
+      cut: () => {
+        for (const socket of sockets) socket.destroy();
+      },
+      shutdown: () => own.forceShutdown(),
+      close: () => {
+        channel.close();
+        relay.close();
+        own.forceShutdown();
+      },
+    };
+  }
+
+  it.each(['cut', 'shutdown'] as const)('is unavailable, and may be asked again (%s)', async (how) => {
+    const there = await reach();
+    const responses = there.client.openMailbox({ accountId: 'wait' })[Symbol.asyncIterator]();
+    await responses.next();
+    const whole = seen.whole;
+    const held = Promise.withResolvers<void>();
+    const source = (async function* () {
+      yield* body(3, 100);
+      await held.promise;
+    })();
+    const broken = new Promise<void>((resolve) => {
+      onBroken = resolve;
+    });
+    const calls = [responses.next(), there.client.getQuota({ accountId: 'wait' }), there.client.deliver(source)];
+    // The uploads and questions are on their way when another call has been answered.
+    await there.client.getQuota({});
+    there[how]();
+    for (const outcome of await Promise.allSettled(calls)) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'unavailable', retryable: true } });
+    }
+    await broken;
+    held.resolve();
+    expect(seen.whole).toBe(whole);
+    there.close();
+  });
 });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import {
   type CallOptions,
   type ChannelCredentials,
@@ -6,14 +5,16 @@ import {
   type ClientDuplexStream,
   type ClientReadableStream,
   type ClientWritableStream,
+  connectivityState,
   Client as GrpcClient,
   Metadata,
 } from '@grpc/grpc-js';
 import { type Context, SpanKind } from '@opentelemetry/api';
 import { StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { DEFAULT_TIMEOUT_MS } from './call-scope.ts';
-import { fromStatus } from './error-status.ts';
-import { grpcMethod } from './grpc-definition.ts';
+import { fromCallStatus } from './error-status.ts';
+import { CallEnd } from './grpc-call-end.ts';
+import { EXPLICIT_END_KEY, grpcMethod } from './grpc-definition.ts';
 import type { Client, ClientCallOptions, MethodDefinition, ServiceDefinition } from './rpc.ts';
 import { context, propagation, startCallSpan } from './trace.ts';
 
@@ -31,6 +32,9 @@ export const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.use_local_subchannel_pool': 1,
   'grpc-node.flow_control_window': 4 * 1024 * 1024,
 };
+
+/** How often a wait for a connection looks again, should no change be told. */
+const CONNECT_CHECK_MS = 1_000;
 
 /** A connection to one address; clients of several contracts may share it. */
 export function createChannel(
@@ -92,6 +96,7 @@ class Call {
   #metadata(spanContext: Context): Metadata {
     const metadata = new Metadata();
     propagation.inject(spanContext, metadata, carrier);
+    if (this.#method.requestStream) metadata.set(EXPLICIT_END_KEY, '1');
     return metadata;
   }
 
@@ -134,13 +139,13 @@ class Call {
         unlisten = onAbort(options?.signal, () => call.cancel());
         this.#send(call, request as AsyncIterable<unknown>).catch((error) => {
           call.cancel();
-          reject(error);
+          reject(toStoaError(error));
         });
       });
       span.end();
       return response;
     } catch (error) {
-      const failure = fromStatus(error);
+      const failure = fromCallStatus(error, options?.signal);
       span.end(failure);
       throw failure;
     } finally {
@@ -191,7 +196,7 @@ class Call {
       call = undefined;
     } catch (error) {
       call = undefined;
-      failure = sendFailure === undefined ? fromStatus(error) : toStoaError(sendFailure);
+      failure = sendFailure === undefined ? fromCallStatus(error, options?.signal) : toStoaError(sendFailure);
       throw failure;
     } finally {
       unlisten?.();
@@ -200,28 +205,46 @@ class Call {
     }
   }
 
+  /**
+   * Sends the requests as fast as the other side takes them. A call that ended meanwhile takes no more: then the source is
+   * closed, and what the call ended with is told by its result.
+   */
   async #send(
     call: ClientWritableStream<unknown> | ClientDuplexStream<unknown, unknown>,
     requests: AsyncIterable<unknown>,
   ) {
-    // A call that ended on the other side takes no more; what it ended with is told by its result.
-    let ended = false;
-    const stop = new AbortController();
-    const onEnd = () => {
-      ended = true;
-      stop.abort();
-    };
-    call.once('status', onEnd);
-    call.once('error', onEnd);
-    for await (const request of requests) {
-      if (ended) break;
-      if (!call.write(this.#method.requestType.fromPartial(request ?? {}))) {
-        await once(call, 'drain', { signal: stop.signal }).catch((error) => {
-          if (!ended) throw error;
-        });
+    const end = new CallEnd(call);
+    await this.#connected(end);
+    if (end.reached) return;
+    const iterator = requests[Symbol.asyncIterator]();
+    for (;;) {
+      const step = await end.or<IteratorResult<unknown>>((resolve, reject) => {
+        iterator.next().then(resolve, reject);
+      });
+      if (end.reached || step === undefined) break;
+      if (step.done === true) {
+        call.write(this.#method.requestType.fromPartial({}));
+        call.end();
+        return;
       }
+      if (call.write(this.#method.requestType.fromPartial(step.value ?? {}))) continue;
+      await end.or<void>((resolve) => call.once('drain', resolve));
     }
-    if (!ended) call.end();
+    Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+
+  /** Waits until the connection stands, so that nothing is taken from a request stream for a call that never gets anywhere. */
+  async #connected(end: CallEnd): Promise<void> {
+    const channel = this.#channel.getChannel();
+    for (let connect = true; !end.reached; connect = false) {
+      const state = channel.getConnectivityState(connect);
+      if (state === connectivityState.READY) return;
+      if (state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN) {
+        throw new StoaError('unavailable', 'no connection could be made');
+      }
+      const lookAgainAt = Date.now() + CONNECT_CHECK_MS;
+      await end.or<void>((resolve) => channel.watchConnectivityState(state, lookAgainAt, () => resolve()));
+    }
   }
 }
 

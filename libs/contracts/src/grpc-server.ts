@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import type {
   ServiceDefinition as GrpcServiceDefinition,
   handleBidiStreamingCall,
@@ -13,10 +14,10 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { SpanKind } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import { StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { toStatus } from './error-status.ts';
-import { grpcServiceDefinition } from './grpc-definition.ts';
+import { EMPTY_REQUEST, EXPLICIT_END_KEY, grpcServiceDefinition } from './grpc-definition.ts';
 import type { Implementation, MethodDefinition, ServerCall, ServiceDefinition } from './rpc.ts';
 import { type CallSpan, context, iterateWith, propagation, startCallSpan } from './trace.ts';
 
@@ -74,10 +75,43 @@ function openCall(
   const deadline = call.getDeadline();
   const serverCall: ServerCall = { signal: controller.signal, deadline: Number(deadline) };
   call.on('cancelled', () =>
-    controller.abort(new StoaError('cancelled', 'the caller gave up, or the deadline passed')),
+    controller.abort(
+      Date.now() >= serverCall.deadline
+        ? new StoaError('deadline-exceeded', 'the deadline passed')
+        : new StoaError('cancelled', 'the caller gave up, or the connection broke'),
+    ),
   );
-  const parent = enter(() => propagation.extract(context.active(), call.metadata, carrier));
+  // Whatever context the connection was accepted in is not this call's.
+  const parent = context.with(ROOT_CONTEXT, () =>
+    enter(() => propagation.extract(context.active(), call.metadata, carrier)),
+  );
   return { serverCall, span: startCallSpan(SpanKind.SERVER, definition, method, 'grpc', parent) };
+}
+
+/**
+ * The requests of a stream. One that breaks off ends with an error, never as if it were whole; and a handler that stops
+ * reading leaves the other direction alone.
+ */
+async function* requestsOf(
+  call: Readable & { metadata: Metadata },
+  method: MethodDefinition,
+  { signal }: ServerCall,
+): AsyncGenerator<unknown, void, undefined> {
+  const explicitEnd = call.metadata.get(EXPLICIT_END_KEY).length > 0;
+  let held = false;
+  try {
+    for await (const request of call.iterator({ destroyOnReturn: false })) {
+      // Only the last of the empty ones is the end.
+      if (held) yield method.requestType.fromPartial({});
+      held = request === EMPTY_REQUEST;
+      if (!held) yield request;
+    }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : toStoaError(error);
+  }
+  if (signal.aborted) throw signal.reason;
+  if (explicitEnd && !held) throw new StoaError('cancelled', 'the request stream broke off');
+  if (held && !explicitEnd) yield method.requestType.fromPartial({});
 }
 
 type Adapted =
@@ -99,15 +133,17 @@ function adapt(
     options.onError?.(error, name);
     return toStatus(error);
   };
-  const requestOf = (call: AnyServerCall): unknown =>
-    method.requestStream ? call : (call as unknown as { request: unknown }).request;
+  const requestOf = (call: AnyServerCall, serverCall: ServerCall): unknown =>
+    method.requestStream
+      ? requestsOf(call as unknown as Readable & { metadata: Metadata }, method, serverCall)
+      : (call as unknown as { request: unknown }).request;
   if (method.responseStream) {
     return async (call: Writing) => {
       const { serverCall, span } = openCall(definition, method, call, enter);
       try {
         const responses = context.with(
           span.context,
-          () => handler(requestOf(call), serverCall) as AsyncIterable<unknown>,
+          () => handler(requestOf(call, serverCall), serverCall) as AsyncIterable<unknown>,
         );
         for await (const response of iterateWith(span.context, responses)) {
           serverCall.signal.throwIfAborted();
@@ -125,15 +161,13 @@ function adapt(
   }
   return (call: UnaryOrReading, callback: sendUnaryData<unknown>) => {
     const { serverCall, span } = openCall(definition, method, call, enter);
-    const run = async () => handler(requestOf(call), serverCall);
-    context
-      .with(span.context, () => enter(run))
-      .then(
-        (response) => {
-          span.end();
-          callback(null, method.responseType.fromPartial(response ?? {}));
-        },
-        (error: unknown) => callback(failed(span, error)),
-      );
+    const run = async () => handler(requestOf(call, serverCall), serverCall);
+    context.with(span.context, run).then(
+      (response) => {
+        span.end();
+        callback(null, method.responseType.fromPartial(response ?? {}));
+      },
+      (error: unknown) => callback(failed(span, serverCall.signal.aborted ? serverCall.signal.reason : error)),
+    );
   };
 }

@@ -50,10 +50,23 @@ function normaliseRequest(method: MethodDefinition, request: unknown, scope: Cal
   return normaliseStream(method, request as AsyncIterable<unknown>, scope);
 }
 
+/** The handler does not wait for requests longer than the call lives, whatever their source does. */
 async function* normaliseStream(method: MethodDefinition, requests: AsyncIterable<unknown>, scope: CallScope) {
-  for await (const request of requests) {
-    scope.signal.throwIfAborted();
-    yield method.requestType.fromPartial(request ?? {});
+  const iterator = requests[Symbol.asyncIterator]();
+  let finished = false;
+  try {
+    for (;;) {
+      const step = await scope.race(iterator.next());
+      if (step.done === true) {
+        finished = true;
+        return;
+      }
+      yield method.requestType.fromPartial(step.value ?? {});
+    }
+  } catch (error) {
+    throw toStoaError(error);
+  } finally {
+    if (!finished) Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }
 

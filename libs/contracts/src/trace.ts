@@ -1,4 +1,13 @@
-import { type Context, context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  type Context,
+  context,
+  propagation,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { type StoaError, toStoaError } from '@stoa/plugin-sdk';
 import type { MethodDefinition, ServiceDefinition } from './rpc.ts';
 
@@ -21,10 +30,11 @@ export function startCallSpan(
   parent: Context,
 ): CallSpan {
   const parentSpan = trace.getSpan(parent);
-  if (parentSpan === undefined || !parentSpan.isRecording()) {
-    if (parentSpan === undefined || !trace.isSpanContextValid(parentSpan.spanContext()))
-      return { context: parent, ...NOTHING };
-    if ((parentSpan.spanContext().traceFlags & 1) === 0) return { context: parent, ...NOTHING };
+  if (parentSpan === undefined) return { context: parent, ...NOTHING };
+  if (!parentSpan.isRecording()) {
+    const { traceFlags } = parentSpan.spanContext();
+    const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0 && trace.isSpanContextValid(parentSpan.spanContext());
+    if (!sampled) return { context: parent, ...NOTHING };
   }
   const span: Span = trace.getTracer(TRACER).startSpan(
     `${service.name}/${method.name}`,

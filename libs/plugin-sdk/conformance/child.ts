@@ -34,7 +34,7 @@ async function start<K extends DriverKind>(
   prefix: string,
 ): Promise<Child> {
   const { module, execArgv } = subject.crash!;
-  const { dataDirectory } = await subject.context();
+  const { dataDirectory } = subject.context;
   const task: ChildTask = {
     module: String(module),
     config: await subject.rawConfig(),

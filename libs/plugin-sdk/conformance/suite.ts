@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -51,23 +50,19 @@ export class Subject<K extends DriverKind> {
   readonly crash: CrashOptions | undefined;
   readonly patienceMs: number;
   readonly #options: SuiteOptions<K>;
-  #context: Promise<DriverContext> | undefined;
+  readonly context: DriverContext;
   #config: Promise<unknown> | undefined;
 
   constructor(options: SuiteOptions<K>) {
     this.#options = options;
     this.factory = options.factory;
     this.crash = options.crash;
+    this.context = makeContext(options.context);
     this.patienceMs = options.patienceMs ?? 15_000;
   }
 
   get capabilities(): DriverKinds[K]['capabilities'] {
     return this.factory.capabilities;
-  }
-
-  context(): Promise<DriverContext> {
-    this.#context ??= makeContext(this.#options.context);
-    return this.#context;
   }
 
   /** As the user wrote it, and as the schema of the driver returns it. */
@@ -79,7 +74,7 @@ export class Subject<K extends DriverKind> {
   async open(): Promise<DriverKinds[K]['driver']> {
     const result = await this.factory.configSchema['~standard'].validate(await this.rawConfig());
     assert.ok(!result.issues, `the configuration is refused: ${JSON.stringify(result.issues)}`);
-    return this.factory.create(result.value, await this.context());
+    return this.factory.create(result.value, this.context);
   }
 
   /** Opens the driver for the body, and closes it whatever happens. */
@@ -93,21 +88,23 @@ export class Subject<K extends DriverKind> {
   }
 }
 
-async function makeContext(given: Partial<DriverContext> = {}): Promise<DriverContext> {
-  const dataDirectory = given.dataDirectory ?? (await temporaryFolder());
-  return { logger: silent, nodeId: 'conformance', ...given, dataDirectory };
+/** The temporary folder is made when the driver asks for it: many never do. */
+function makeContext(given: Partial<DriverContext> = {}): DriverContext {
+  let folder = given.dataDirectory;
+  return {
+    logger: given.logger ?? silent,
+    nodeId: given.nodeId ?? 'conformance',
+    get dataDirectory() {
+      folder ??= temporaryFolder();
+      return folder;
+    },
+  };
 }
 
-const temporaryFolders: string[] = [];
-
-async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-conformance-'));
-  if (temporaryFolders.push(folder) === 1) process.once('exit', removeTemporaryFolders);
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stoa-conformance-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   return folder;
-}
-
-function removeTemporaryFolders(): void {
-  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
 }
 
 /** A name that no other test uses. */

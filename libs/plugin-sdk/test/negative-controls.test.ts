@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { blobStoreSuite, busSuite, dataStoreSuite, memoryStoreSuite, verifyDriver } from '../conformance/index.ts';
 import type { DriverKind } from '../src/index.ts';
 import { type BlobDefect, blobFactory } from './reference/blob.ts';
@@ -24,6 +27,10 @@ async function failing(register: (test: (name: string, body: () => Promise<void>
 }
 
 const config = (name: string) => () => ({ name });
+
+const dataDirectory = mkdtempSync(join(tmpdir(), 'stoa-controls-'));
+afterAll(() => rmSync(dataDirectory, { recursive: true, force: true }));
+const context = { dataDirectory };
 
 describe('the suites find what is wrong', () => {
   describe.each<[DataDefect, string[]]>([
@@ -54,7 +61,7 @@ describe('the suites find what is wrong', () => {
     });
   });
 
-  it.each<[MemoryDefect, string[]]>([
+  it.concurrent.each<[MemoryDefect, string[]]>([
     ['none', []],
     ['counters are not atomic', ['concurrent increments add up, and no two give the same value']],
     ['keys never end', ['keys end at their time, which set prolongs and increment does not']],
@@ -90,7 +97,7 @@ describe('the suites find what is wrong', () => {
   ])('a blob store with the defect: %s', async (defect, expected) => {
     const name = defect.replaceAll(' ', '-');
     const failed = await failing((test) =>
-      blobStoreSuite({ test, factory: blobFactory(defect), config: config(name) }),
+      blobStoreSuite({ test, factory: blobFactory(defect), config: config(name), context }),
     );
     expect(failed).toEqual(expect.arrayContaining(expected));
   });
@@ -105,7 +112,7 @@ describe('the suites find what is wrong', () => {
     ['none', blobRight, './reference/blob-right.ts', []],
   ] as const)('a blob store that is killed, with the defect: %s', async (_, factory, module, expected) => {
     const crash = { module: new URL(module, import.meta.url) };
-    const failed = await failing((test) => blobStoreSuite({ test, factory, config: config('killed'), crash }));
+    const failed = await failing((test) => blobStoreSuite({ test, factory, config: config('killed'), context, crash }));
     expect(failed).toEqual(expected);
   });
 });

@@ -1,5 +1,6 @@
 export * from './config/index.ts';
 export type * from './events/types.ts';
+export { ConnectionEnded, OctetSource } from './net/octet-source.ts';
 export { ownersOf } from './node/channels.ts';
 export { type NodeOptions, parseServices, type RunningNode, runNode } from './node/run-node.ts';
 export * from './plugins/index.ts';

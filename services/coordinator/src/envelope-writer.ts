@@ -1,10 +1,13 @@
 import { coordinator } from '@stoa/contracts';
-import { MAX_BUS_PAYLOAD_BYTES, StoaError } from '@stoa/plugin-sdk';
+import { MAX_BUS_PAYLOAD_BYTES } from '@stoa/plugin-sdk';
 
 export const ENVELOPE_VERSION = 1;
 
 /** Octets of the events of one envelope, at most; the rest is for its head. */
 const EVENTS_LIMIT = MAX_BUS_PAYLOAD_BYTES - 1024;
+
+/** Octets that an event takes beside its own: a tag and a length. */
+const EVENT_HEAD = 5;
 
 export interface Sender {
   clusterId: string;
@@ -13,8 +16,8 @@ export interface Sender {
 }
 
 /**
- * Puts events into envelopes, numbered. A number is used up even when the bus then refuses the envelope: receivers see the
- * hole and know that something is missing, which is the truth.
+ * Puts events into envelopes, numbered in the order in which they are sealed. A number is used up even when the bus then
+ * refuses the envelope: receivers see the hole and know that something is missing, which is the truth.
  */
 export class EnvelopeWriter {
   readonly #sender: Sender;
@@ -31,35 +34,53 @@ export class EnvelopeWriter {
     return this.#sequence;
   }
 
-  /** One envelope, or several where the events do not fit into one. */
-  write(events: readonly coordinator.Event[]): Uint8Array[] {
-    const payloads: Uint8Array[] = [];
+  /** Events in batches that fit into one envelope each, in order; those that fit into none are left over. */
+  split(events: readonly coordinator.Event[]): { batches: coordinator.Event[][]; tooLarge: number } {
+    const batches: coordinator.Event[][] = [];
     let batch: coordinator.Event[] = [];
     let size = 0;
-    const close = () => {
-      if (batch.length > 0) payloads.push(this.#seal(batch));
-      batch = [];
-      size = 0;
-    };
+    let tooLarge = 0;
     for (const event of events) {
-      const octets = coordinator.Event.encode(event).finish().length + 8;
-      if (octets > EVENTS_LIMIT) throw new StoaError('too-large', `an event has at most ${EVENTS_LIMIT} octets`);
-      if (size + octets > EVENTS_LIMIT) close();
+      const octets = coordinator.Event.encode(event).finish().length + EVENT_HEAD;
+      if (octets > EVENTS_LIMIT) {
+        tooLarge += 1;
+        continue;
+      }
+      if (size + octets > EVENTS_LIMIT) {
+        batches.push(batch);
+        batch = [];
+        size = 0;
+      }
       batch.push(event);
       size += octets;
     }
-    close();
-    return payloads;
+    if (batch.length > 0) batches.push(batch);
+    return { batches, tooLarge };
   }
 
-  #seal(events: coordinator.Event[]): Uint8Array {
+  /** An envelope with the next number. To be handed to the bus before another is sealed, so that they arrive in order. */
+  seal(events: readonly coordinator.Event[]): Uint8Array {
     this.#sequence += 1;
+    return this.#encode(this.#sequence, events);
+  }
+
+  /** An envelope outside the count. */
+  sealUncounted(events: readonly coordinator.Event[]): Uint8Array {
+    return this.#encode(0, events);
+  }
+
+  /** Uses up a number for what cannot be sent: receivers learn that they miss something. */
+  leaveHole(): void {
+    this.#sequence += 1;
+  }
+
+  #encode(sequence: number, events: readonly coordinator.Event[]): Uint8Array {
     return coordinator.Envelope.encode({
       version: ENVELOPE_VERSION,
       ...this.#sender,
-      sequence: this.#sequence,
+      sequence,
       sentAt: this.#now(),
-      events,
+      events: events as coordinator.Event[],
     }).finish();
   }
 }

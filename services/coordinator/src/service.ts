@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { coordinator } from '@stoa/contracts';
 import { TOPIC } from '@stoa/plugin-sdk';
 import { bind, defineService, type Service } from '@stoa/service-kit';
+import { systemClock } from './clock.ts';
 import { coordinatorConfig } from './config.ts';
 import { Hub } from './hub.ts';
-import { systemTimers } from './timers.ts';
 
 /** Carries events between nodes over the bus driver, and knows who is in the cluster. */
 export const coordinatorModule = defineService({
@@ -19,27 +20,28 @@ export const coordinatorModule = defineService({
       bus: driver,
       topic: suffix === '' ? TOPIC : `${TOPIC}.${suffix}`,
       node,
+      instance: randomUUID(),
       heartbeatMs: config['heartbeat-interval'],
       suspectAfterMs: config['suspect-after'],
       deadAfterMs: config['dead-after'],
       joinWaitMs: capabilities.shared === 'process' ? 0 : config['join-wait'],
-      timers: systemTimers,
+      clock: { ...systemClock, now: context.now },
       logger,
-      sessions: () => 0,
     });
     return {
       contracts: [
         bind(coordinator.CoordinatorServiceDefinition, {
-          async publish({ events }) {
-            await hub.publish(events);
+          async publish({ events, subscriber, sessions }, { signal }) {
+            if (subscriber !== '') hub.setSessions(subscriber, sessions);
+            if (events.length > 0) await hub.publish(events, signal);
             return {};
           },
-          subscribe: ({ services }, call) => hub.subscribe(services, call.signal),
+          subscribe: ({ subscriber, services }, { signal }) => hub.subscribe(subscriber, services, signal),
           listMembers: async () => ({ members: hub.members }),
         }),
       ],
       start: () => hub.start(),
-      drain: async () => {},
+      drain: () => hub.leave(),
       stop: () => hub.stop(),
       check: () => hub.check(),
       addresses: {},

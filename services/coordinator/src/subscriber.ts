@@ -1,22 +1,46 @@
 import type { coordinator, DeepPartial } from '@stoa/contracts';
 
-type Item = DeepPartial<coordinator.SubscribeResponse>;
+export type Item = DeepPartial<coordinator.SubscribeResponse>;
 
-/** Items that wait for a slow subscriber, at most. */
-const QUEUE_LIMIT = 4_096;
+/** What may wait for a slow subscriber, at most. */
+const ITEMS_LIMIT = 4_096;
+const OCTETS_LIMIT = 8 * 1024 * 1024;
 
-/** One subscription: a bounded queue between the bus and a service. When it overflows it is emptied and becomes a gap. */
+export function gapItem(nodeId: string, reason: string, disconnected = false): Item {
+  return { item: { $case: 'gap', value: { nodeId, reason, disconnected } } };
+}
+
+/**
+ * One subscription: a bounded queue between the bus and a service. When it overflows, what waits is dropped and becomes a
+ * gap, so that a slow subscriber costs neither memory nor the time of others.
+ */
 export class Subscriber {
+  readonly #onOverflow: () => boolean;
   #queue: Item[] = [];
+  #octets = 0;
   #wake: (() => void) | undefined;
   #closed = false;
 
-  push(item: Item): void {
+  /** `onOverflow` tells whether the bus is away now: what said so may be among what is dropped. */
+  constructor(onOverflow: () => boolean = () => false) {
+    this.#onOverflow = onOverflow;
+  }
+
+  /** Items that wait. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** `octets`: about how much memory the item holds. */
+  push(item: Item, octets = 0): void {
     if (this.#closed) return;
-    if (this.#queue.length >= QUEUE_LIMIT) {
-      this.#queue = [{ item: { $case: 'gap', value: { nodeId: '', reason: 'the subscriber was too slow' } } }];
-    } else {
+    if (this.#queue.length >= ITEMS_LIMIT || this.#octets + octets > OCTETS_LIMIT) {
+      // What came now is dropped as well: the gap stands for all of it.
+      this.#queue = [gapItem('', 'the subscriber was too slow', this.#onOverflow())];
+      this.#octets = 0;
+    } else if (!this.#repeatsGap(item)) {
       this.#queue.push(item);
+      this.#octets += octets;
     }
     this.#wake?.();
   }
@@ -34,6 +58,7 @@ export class Subscriber {
       while (!signal.aborted) {
         const items = this.#queue;
         this.#queue = [];
+        this.#octets = 0;
         yield* items;
         if (this.#queue.length > 0) continue;
         if (this.#closed) return;
@@ -44,7 +69,15 @@ export class Subscriber {
       }
     } finally {
       this.#closed = true;
+      this.#queue = [];
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** A gap right after the same gap says nothing new; a flapping bus must not fill the queue with them. */
+  #repeatsGap({ item }: Item): boolean {
+    const last = this.#queue.at(-1)?.item;
+    if (item?.$case !== 'gap' || last?.$case !== 'gap') return false;
+    return item.value.nodeId === last.value.nodeId && item.value.disconnected === last.value.disconnected;
   }
 }

@@ -4,10 +4,13 @@ import {
   diffSnapshots,
   eachNumber,
   FetchLineWriter,
+  FLAG,
   holdExpunged,
   includesNumber,
   intersectionOfSets,
+  keywordNumbers,
   type MailboxSnapshot,
+  type MessageRun,
   type NumberSet,
   resolveSequenceSet,
   type SequenceSet,
@@ -16,6 +19,14 @@ import {
 } from '@stoa/mail';
 import type { FeedListener, MailboxFeed } from './mailbox-feed.ts';
 import { BadSequence, type ResponseWriter, type SelectedView, type SessionOptions } from './session-types.ts';
+
+const SYSTEM_FLAG_NAMES: readonly (readonly [bit: number, name: string])[] = [
+  [FLAG.answered, '\\Answered'],
+  [FLAG.flagged, '\\Flagged'],
+  [FLAG.deleted, '\\Deleted'],
+  [FLAG.seen, '\\Seen'],
+  [FLAG.draft, '\\Draft'],
+];
 
 /** Number of the keyword that stands for \Recent in lines; a mailbox with 56 keywords has none to spare. */
 const RECENT_KEYWORD = 55;
@@ -226,6 +237,14 @@ export class SelectedMailbox implements SelectedView, FeedListener {
     return table;
   }
 
+  /** The names of flag words, \Recent included where it is set. */
+  flagNames(uid: number, low: number, high: number): string {
+    const names = SYSTEM_FLAG_NAMES.flatMap(([bit, name]) => ((low & bit) === 0 ? [] : [name]));
+    for (const number of keywordNumbers(low, high)) names.push(this.#keywords[number] ?? '');
+    if (this.isRecent(uid) && !this.#given.options.rev2) names.push('\\Recent');
+    return names.filter((name) => name !== '').join(' ');
+  }
+
   /** A writer of lines that show \Recent where it is set. */
   lineWriter(items: ConstructorParameters<typeof FetchLineWriter>[1], capacity: number): FetchLineWriter {
     return new FetchLineWriter(
@@ -237,10 +256,7 @@ export class SelectedMailbox implements SelectedView, FeedListener {
   }
 
   /** Writes the lines of a run, \Recent included. */
-  writeRun(
-    lines: FetchLineWriter,
-    { chunk, from, to, sequence }: ReturnType<MailboxSnapshot['runsOfUids']> extends Generator<infer R> ? R : never,
-  ): void {
+  writeRun(lines: FetchLineWriter, { chunk, from, to, sequence }: MessageRun): void {
     const range: NumberSet = [chunk.uids[from] as number, chunk.uids[to - 1] as number];
     if (this.#recent.length === 0 || this.#given.options.rev2 || intersectionOfSets(this.#recent, range).length === 0) {
       lines.write(chunk, sequence, from, to);

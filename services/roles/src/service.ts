@@ -1,12 +1,15 @@
 import { roles, storage } from '@stoa/contracts';
-import { StoaError } from '@stoa/plugin-sdk';
 import { bind, defineService, type Service } from '@stoa/service-kit';
 import { systemClock } from './clock.ts';
 import { rolesConfig } from './config.ts';
 import { roleKinds } from './kinds.ts';
+import { createMetrics } from './metrics.ts';
+import { RunRequests } from './run-requests.ts';
 import { RoleRunner } from './runner.ts';
+import { shardOf } from './shards.ts';
+import { roleStatus } from './status.ts';
 
-/** Background work: each role by the node that holds its lease. */
+/** Background work: each shard of a role by the node that holds its lease. */
 export const rolesModule = defineService({
   name: 'roles',
   configSchema: rolesConfig,
@@ -14,10 +17,12 @@ export const rolesModule = defineService({
   offers: [roles.RolesServiceDefinition],
   async create(context): Promise<Service> {
     const { config, node, logger, events } = context;
+    const clock = { ...systemClock, now: context.now };
     const maintenance = context.client(storage.MaintenanceServiceDefinition);
+    const metrics = createMetrics();
     const kinds = roleKinds(config, node.id);
     const runners = kinds.flatMap((role) =>
-      role.shards.map(
+      (role.enabled ? role.shards.own : []).map(
         (shard) =>
           new RoleRunner({
             role,
@@ -26,54 +31,55 @@ export const rolesModule = defineService({
             owner: `${node.id}:${node.incarnation}`,
             leaseMs: config['lease-time'],
             gatherMs: config['index-delay'],
-            clock: systemClock,
+            clock,
             logger,
+            metrics,
           }),
       ),
     );
-    const byName = (name: string) => runners.filter((runner) => runner.status.name === name);
+    const requests = new RunRequests({ kinds, runners, events, clock });
+    const followers = runners.filter((runner) => runner.followsMailboxes);
     let unsubscribe: () => void = () => {};
+    const stop = async () => {
+      unsubscribe();
+      await Promise.all(runners.map((runner) => runner.stop()));
+    };
     return {
       contracts: [
         bind(roles.RolesServiceDefinition, {
-          async listRoles() {
-            const idle = kinds
-              .filter((role) => role.shards.length === 0)
-              .map((role) => ({ name: role.name, enabled: false }));
-            return { roles: [...runners.map((runner) => runner.status), ...idle] };
-          },
-          async runRole({ name }) {
-            const found = byName(name);
-            if (found.length === 0) {
-              throw new StoaError(
-                'not-found',
-                `this node has no role ${JSON.stringify(name)}; there are ${kinds.map((role) => role.name).join(', ')}`,
-              );
-            }
-            const results = await Promise.all(found.map((runner) => runner.run()));
-            return { result: results.join('; ') };
-          },
+          listRoles: async () => ({
+            roles: kinds.map((role) =>
+              roleStatus(
+                role,
+                runners.filter(({ name }) => name === role.name),
+              ),
+            ),
+          }),
+          runRole: async ({ name }, { signal }) => ({ result: await requests.run(name, signal) }),
         }),
       ],
       async start() {
-        for (const runner of runners) runner.start();
+        unsubscribe();
         unsubscribe = events.subscribe({
           event({ kind }) {
-            if (kind?.$case === 'mailboxChanged')
-              for (const runner of byName('fts-indexing')) runner.wish(kind.value.accountId);
+            if (kind?.$case !== 'mailboxChanged') {
+              requests.heard(kind);
+              return;
+            }
+            const { accountId } = kind.value;
+            for (const runner of followers) {
+              if (shardOf(accountId, runner.shardCount) === runner.shard) runner.wish(accountId);
+            }
           },
-          // What was missed meanwhile is found by the run over all mailboxes.
-          gap() {},
+          gap() {
+            for (const runner of followers) runner.sweep();
+          },
         });
+        for (const runner of runners) runner.start();
       },
-      async drain() {
-        unsubscribe();
-        await Promise.all(runners.map((runner) => runner.stop()));
-      },
-      async stop() {
-        unsubscribe();
-        await Promise.all(runners.map((runner) => runner.stop()));
-      },
+      drain: stop,
+      stop,
+      // A role that cannot run is retried and shown by ListRoles; mail does not wait for it.
       check: async () => {},
       addresses: {},
       sessions: 0,

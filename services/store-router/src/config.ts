@@ -1,6 +1,7 @@
 import { byteSize } from '@stoa/service-kit';
 import { z } from 'zod';
 import { authConfig } from './auth/config.ts';
+import { directoryConfig } from './directory/config.ts';
 import { queueConfig } from './queue/config.ts';
 
 export const storeRouterConfig = z.strictObject({
@@ -16,6 +17,7 @@ export const storeRouterConfig = z.strictObject({
       'Memory for rows of the accounts used last. The caller prefers one router for an account, so that it helps.',
     ),
   auth: authConfig.prefault({}).describe('Passwords and the limits of failed logins.'),
+  directory: directoryConfig.prefault({}).describe('Domains, accounts and aliases.'),
   queue: queueConfig.prefault({}).describe('The outbound queue.'),
 });
 

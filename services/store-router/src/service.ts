@@ -11,11 +11,12 @@ import { Directory } from './directory/directory.ts';
 import { directoryService } from './directory/service.ts';
 import { Leases } from './lease/leases.ts';
 import type { MailContext } from './mail/context.ts';
-import { deliver } from './mail/deliver.ts';
 import { messageStructure, messageText } from './mail/message-text.ts';
 import { mailService } from './mail/service.ts';
 import { maintenanceService } from './maintenance/service.ts';
 import { memoryService } from './memory/memory-service.ts';
+import { deliverMessage, noticeRecipients, readBeginning } from './queue/notice-delivery.ts';
+import { Notices } from './queue/notices.ts';
 import { Queue } from './queue/queue.ts';
 import { queueService } from './queue/service.ts';
 
@@ -59,7 +60,7 @@ export const storeRouterModule = defineService({
       logger,
       now,
     };
-    const directory = new Directory({ store: data.driver, accounts, now });
+    const directory = new Directory({ store: data.driver, accounts, postmaster: config.directory.postmaster, now });
     const limits = new LoginLimits({
       memory: memory.driver,
       config: config.auth,
@@ -67,9 +68,18 @@ export const storeRouterModule = defineService({
       logger,
       block: (address, until) => publish({ $case: 'addressBlocked', value: { address, until } }),
     });
+    const notices = new Notices({
+      store: data.driver,
+      deliver: (envelope, message, signal) => deliverMessage(mail, envelope, message, signal),
+      resolve: (address) => noticeRecipients(directory, address),
+      lifetime: config.queue.lifetime,
+      logger,
+      now,
+    });
     const authenticator = new Authenticator({ directory, limits, config: config.auth, now, logger });
     const maintenance = maintenanceService({
       accounts,
+      directory,
       blobs: blob.driver,
       index: { accounts, blobs: blob.driver, search: search.driver, extractText: messageText, logger },
       leases: new Leases(data.driver, now),
@@ -93,7 +103,14 @@ export const storeRouterModule = defineService({
         ),
         bind(
           storage.QueueServiceDefinition,
-          queueService({ queue, deliver: (requests, signal) => deliver(mail, requests, signal) }),
+          queueService({
+            queue,
+            notices,
+            readBody: (blobId, end, signal) => readBeginning(blob.driver, blobId, end, signal),
+            hostname: node.hostname,
+            logger,
+            now,
+          }),
         ),
         bind(storage.MemoryServiceDefinition, memoryService(memory.driver)),
         bind(storage.MaintenanceServiceDefinition, maintenance),

@@ -1,10 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { describeConfig } from './describe.ts';
 import { ConfigDocument } from './load.ts';
-import { address, byteSize, duration, isLoopback, parseAddress, Secret, secret } from './types.ts';
+import { address, byteSize, duration, isLoopback, parseAddress, path, Secret, secret } from './types.ts';
 
 const schema = z.strictObject({
   size: byteSize().prefault('1 KiB').describe('How big.'),
@@ -68,6 +71,24 @@ describe('a configuration', () => {
     expect(document.section('smtp', schema)).toMatchObject({ size: 2_097_152, inner: { count: 7 } });
   });
 
+  it('takes what a variable says as text where a text is wanted, and names the variable when it is wrong', () => {
+    const named = z.strictObject({ id: z.string(), count: z.number().optional() });
+    const environment = { STOA_NODE__ID: '1', STOA_NODE__COUNT: '2' };
+    expect(read('', environment).section('node', named)).toEqual({ id: '1', count: 2 });
+    expect(() => read('[node]\nid = "a"', { STOA_NODE__COUNT: 'two' }).section('node', named)).toThrow(
+      /^environment variable STOA_NODE__COUNT: node\.count: /,
+    );
+    expect(() => read('', { STOA_SMPT__SIZE: '1' }).checkSectionNames(['smtp'])).toThrow(
+      'environment variable STOA_SMPT__SIZE: unknown section [smpt]; did you mean smtp?',
+    );
+  });
+
+  it('knows what was meant in an inner table too', () => {
+    expect(() => read('[smtp.inner]\ncuont = 1').section('smtp', schema)).toThrow(
+      'stoa.toml:2: unknown key smtp.inner.cuont; did you mean count?',
+    );
+  });
+
   it('never crashes on any text but with a StoaError', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
@@ -89,6 +110,17 @@ describe('a secret', () => {
     expect(value).toBeInstanceOf(Secret);
     expect(value.reveal()).toBe('hush');
     expect(`${value} ${JSON.stringify({ value })} ${inspect({ value })}`).not.toContain('hush');
+  });
+
+  it('is read from a file beside the configuration, as paths start there', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'stoa-config-'));
+    writeFileSync(join(folder, 'token'), 'hush\nsecond line\n');
+    const text = '[smtp]\ntoken = { file = "token" }\nspool = "spool"';
+    const document = new ConfigDocument({ file: join(folder, 'stoa.toml'), text });
+    const section = document.section('smtp', z.strictObject({ token: secret(), spool: path() }));
+    expect(section.token.reveal()).toBe('hush');
+    expect(section.spool).toBe(join(folder, 'spool'));
+    rmSync(folder, { recursive: true });
   });
 
   it('says which file could not be read', () => {

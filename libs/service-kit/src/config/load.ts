@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigIssue, type ConfigSchema, StoaError } from '@stoa/plugin-sdk';
 import { parse } from 'smol-toml';
-import { applyEnvironment } from './environment.ts';
+import { applyEnvironment, type EnvironmentKey, withTexts } from './environment.ts';
 import { locateKey } from './locate.ts';
 import { CORE_SECTIONS, type CoreConfig, DRIVER_SECTIONS } from './sections.ts';
 import { suggest } from './suggest.ts';
+import { withBaseFolder } from './types.ts';
 
 type Table = Record<string, unknown>;
 
@@ -21,6 +22,7 @@ export interface ConfigSource {
 export class ConfigDocument {
   readonly #source: ConfigSource;
   readonly #sections: Table;
+  readonly #environment: readonly EnvironmentKey[];
   /** Relative paths in the configuration start here. */
   readonly folder: string;
 
@@ -36,7 +38,7 @@ export class ConfigDocument {
         cause: error,
       });
     }
-    applyEnvironment(this.#sections, source.environment ?? {});
+    this.#environment = applyEnvironment(this.#sections, source.environment ?? {});
   }
 
   #name(): string {
@@ -64,34 +66,47 @@ export class ConfigDocument {
 
   /** A section, checked by its schema. Every problem of the section is in one error. */
   section<T>(name: string, schema: ConfigSchema<T>, value: unknown = this.raw(name)): T {
-    const result = schema['~standard'].validate(value);
-    if (result instanceof Promise)
+    const fromEnvironment = this.#environment
+      .filter(({ path }) => path[0] === name && path.length > 1)
+      .map(({ path, text }) => ({ path: path.slice(1), text }));
+    const validate = (candidate: unknown) => {
+      const result = withBaseFolder(this.folder, () => schema['~standard'].validate(candidate));
+      if (!(result instanceof Promise)) return result;
       throw new StoaError('invalid-configuration', `the schema of [${name}] must not be asynchronous`);
+    };
+    const result = validate(value);
     if (result.issues === undefined) return result.value;
-    const known = keysOf(schema);
+    // What a variable says may be meant as text although it reads as a number.
+    const blamed = new Set(result.issues.map((issue) => pathOf(issue).join('.')));
+    const again = fromEnvironment.filter(({ path }) => blamed.has(path.join('.')));
+    const second = again.length === 0 ? result : validate(withTexts(value, again));
+    if (second.issues === undefined) return second.value;
     throw new StoaError(
       'invalid-configuration',
-      result.issues.map((issue) => this.#describe(name, issue, known)).join('\n'),
+      result.issues.map((issue) => this.#describe(name, issue, schema)).join('\n'),
     );
   }
 
-  #describe(section: string, issue: ConfigIssue, known: readonly string[]): string {
-    const path = [section, ...(issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part))];
+  #describe(section: string, issue: ConfigIssue, schema: ConfigSchema): string {
+    const path = [section, ...pathOf(issue)];
     const unknown = (issue as { keys?: readonly string[] }).keys ?? [];
     if (unknown.length > 0) {
+      const known = keysAt(schema, pathOf(issue));
       return unknown
-        .map(
-          (key) =>
-            `${this.#place([...path, key])}: unknown key ${[...path, key].join('.')}${path.length === 1 ? hint(key, known) : ''}`,
-        )
+        .map((key) => `${this.#place([...path, key])}: unknown key ${[...path, key].join('.')}${hint(key, known)}`)
         .join('\n');
     }
     return `${this.#place(path)}: ${path.join('.')}: ${issue.message}`;
   }
 
+  /** Where a key was set: by a variable, in a line of the file, or by a variable for a key below it. */
   #place(path: readonly string[]): string {
+    const above = this.#environment.find((key) => key.path.every((part, i) => part === path[i]));
+    if (above !== undefined) return `environment variable ${above.variable}`;
     const line = locateKey(this.#source.text, path);
-    return line === undefined ? this.#name() : `${this.#name()}:${line}`;
+    if (line !== undefined) return `${this.#name()}:${line}`;
+    const below = this.#environment.find((key) => path.every((part, i) => part === key.path[i]));
+    return below === undefined ? this.#name() : `environment variable ${below.variable}`;
   }
 
   #error(path: readonly string[], message: string): StoaError {
@@ -107,14 +122,30 @@ export class ConfigDocument {
 }
 
 function hint(word: string, known: readonly string[]): string {
+  if (known.length === 0) return '';
   const meant = suggest(word, known);
   return meant === undefined ? `; known are ${known.join(', ')}` : `; did you mean ${meant}?`;
 }
 
-function keysOf(schema: ConfigSchema): string[] {
+function pathOf(issue: ConfigIssue): string[] {
+  return (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part));
+}
+
+interface JsonSchema {
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema | boolean;
+  items?: JsonSchema;
+}
+
+/** The keys that a table of a section may have, where the schema has a JSON form. */
+function keysAt(schema: ConfigSchema, path: readonly string[]): string[] {
   try {
-    const json = schema['~standard'].jsonSchema?.input({ target: 'draft-2020-12' });
-    return Object.keys((json?.['properties'] as object | undefined) ?? {});
+    let at = schema['~standard'].jsonSchema?.input({ target: 'draft-2020-12' }) as JsonSchema | undefined;
+    for (const part of path) {
+      const rest = typeof at?.additionalProperties === 'object' ? at.additionalProperties : undefined;
+      at = at?.properties?.[part] ?? at?.items ?? rest;
+    }
+    return Object.keys(at?.properties ?? {});
   } catch {
     return [];
   }

@@ -52,12 +52,19 @@ export const tlsSection = z.strictObject({
       z.strictObject({
         cert: z.string().describe('PEM file with the certificate and its chain.'),
         key: z.string().describe('PEM file with the private key.'),
+        names: z
+          .array(z.string().min(1))
+          .optional()
+          .describe(
+            'Server names that it serves; by default those in the certificate. "*.example.test" covers one label.',
+          ),
       }),
     )
     .default([])
     .describe(
       'Certificates of the mail listeners, chosen by server name; the first is the default. Reloaded when the files change.',
     ),
+  'min-version': z.enum(['1.2', '1.3']).default('1.2').describe('Oldest version of TLS that the mail listeners speak.'),
 });
 
 export const clusterSection = z.strictObject({

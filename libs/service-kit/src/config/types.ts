@@ -1,5 +1,27 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
+
+/** Where relative paths start, while a section is checked. */
+let baseFolder: string | undefined;
+
+/** Checks a section whose relative paths start in a folder. */
+export function withBaseFolder<T>(folder: string, check: () => T): T {
+  const before = baseFolder;
+  baseFolder = folder;
+  try {
+    return check();
+  } finally {
+    baseFolder = before;
+  }
+}
+
+/** A file or folder; absolute inside. Relative to the configuration file. */
+export const path = () =>
+  z
+    .string()
+    .min(1)
+    .transform((given) => resolve(baseFolder ?? '', given));
 
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -92,7 +114,7 @@ export class Secret {
   }
 }
 
-/** A secret: the text itself, `{ file = "…" }` (its first line), or `{ env = "…" }`. */
+/** A secret: the text itself, `{ file = "…" }` (its first line; relative to the configuration), or `{ env = "…" }`. */
 export const secret = () =>
   z
     .union([z.string(), z.strictObject({ file: z.string() }), z.strictObject({ env: z.string() })])
@@ -105,7 +127,9 @@ export const secret = () =>
         return z.NEVER;
       }
       try {
-        return new Secret((readFileSync(given.file, 'utf8').split('\n')[0] as string).trimEnd());
+        return new Secret(
+          (readFileSync(resolve(baseFolder ?? '', given.file), 'utf8').split('\n')[0] as string).trimEnd(),
+        );
       } catch (error) {
         context.addIssue({
           code: 'custom',

@@ -1,6 +1,7 @@
 import { context, metrics, propagation, type TextMapSetter } from '@opentelemetry/api';
 import type { Client, coordinator } from '@stoa/contracts';
 import { toStoaError } from '@stoa/plugin-sdk';
+import { Backoff } from '../backoff.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { EventClient, EventListener } from './types.ts';
 
@@ -12,8 +13,12 @@ const QUEUE_LIMIT = 10_000;
 /** Events in one call, at most. */
 const BATCH_LIMIT = 500;
 const PUBLISH_TIMEOUT_MS = 5_000;
+/** Longest time that a stop waits for what was published. */
+const STOP_FLUSH_MS = 2_000;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2_000;
+/** How often the number of sessions is told, when it changed. */
+const SESSIONS_INTERVAL_MS = 1_000;
 
 export interface EventClientOptions {
   client: CoordinatorClient;
@@ -21,6 +26,8 @@ export interface EventClientOptions {
   subscriber: string;
   services: readonly string[];
   logger: Logger;
+  /** Client sessions in this process now, for the heartbeat of the node. */
+  sessions?: () => number;
   /** Waits; gives up early when the signal aborts. */
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Between 0 and 1. */
@@ -50,6 +57,8 @@ export class CoordinatorEventClient implements EventClient {
   #sending: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #connected = false;
+  #toldSessions: number | undefined;
+  #sessionsTimer: NodeJS.Timeout | undefined;
 
   constructor(options: EventClientOptions) {
     this.#options = options;
@@ -61,12 +70,30 @@ export class CoordinatorEventClient implements EventClient {
 
   start(): void {
     this.#running ??= this.#run();
+    if (this.#options.sessions === undefined) return;
+    this.#sessionsTimer ??= setInterval(() => this.tellSessions(), SESSIONS_INTERVAL_MS).unref();
+  }
+
+  /** Tells the coordinator how many sessions there are, if it does not know. */
+  tellSessions(): void {
+    const stands = this.#running !== undefined && !this.#stop.signal.aborted;
+    if (stands && this.#options.sessions?.() !== this.#toldSessions) this.#sending ??= this.#send(true);
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#sessionsTimer);
+    // With a coordinator that does not answer, what still waits is given up.
+    const late = setTimeout(() => this.#abandon(), STOP_FLUSH_MS);
     await this.flush();
+    clearTimeout(late);
     this.#stop.abort();
     await this.#running;
+  }
+
+  #abandon(): void {
+    this.#dropped.add(this.#queue.length);
+    this.#queue = [];
+    this.#stop.abort();
   }
 
   publish(kind: NonNullable<Event['kind']>): void {
@@ -89,15 +116,19 @@ export class CoordinatorEventClient implements EventClient {
     return () => this.#listeners.delete(listener);
   }
 
-  /** One call at a time, so that events stay in order; those of one tick travel together. */
-  async #send(): Promise<void> {
+  /** One call at a time, so that events stay in order; those of one tick travel together. `empty`: call once even without any. */
+  async #send(empty = false): Promise<void> {
     await Promise.resolve();
-    while (this.#queue.length > 0) {
+    for (let first = empty; first || this.#queue.length > 0; first = false) {
       const events = this.#queue.slice(0, BATCH_LIMIT);
       this.#queue = this.#queue.slice(BATCH_LIMIT);
+      const sessions = this.#options.sessions?.();
+      const request = { events, ...(sessions === undefined ? {} : { subscriber: this.#options.subscriber, sessions }) };
       try {
-        await this.#options.client.publish({ events }, { timeoutMs: PUBLISH_TIMEOUT_MS });
+        await this.#options.client.publish(request, { timeoutMs: PUBLISH_TIMEOUT_MS, signal: this.#stop.signal });
+        this.#toldSessions = sessions;
       } catch (error) {
+        if (events.length === 0) continue;
         this.#dropped.add(events.length);
         this.#options.logger.warn({ error: toStoaError(error), events: events.length }, 'events were not published');
       }
@@ -106,21 +137,17 @@ export class CoordinatorEventClient implements EventClient {
   }
 
   async #run(): Promise<void> {
-    const wait = this.#options.wait ?? defaultWait;
-    const random = this.#options.random ?? Math.random;
-    let delay = RECONNECT_MIN_MS;
+    const { wait, random } = this.#options;
+    const backoff = new Backoff({ minMs: RECONNECT_MIN_MS, maxMs: RECONNECT_MAX_MS, wait, random });
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#receive(() => {
-          delay = RECONNECT_MIN_MS;
-        });
+        await this.#receive(() => backoff.reset());
         this.#lost('the coordinator ended the subscription');
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         this.#lost(`the coordinator cannot be reached: ${toStoaError(error).code}`);
       }
-      await wait(delay * (0.5 + random() / 2), this.#stop.signal);
-      delay = Math.min(delay * 2, RECONNECT_MAX_MS);
+      await backoff.wait(this.#stop.signal);
     }
   }
 
@@ -135,10 +162,14 @@ export class CoordinatorEventClient implements EventClient {
         case 'ready':
           onReady();
           this.#connected = true;
+          this.#toldSessions = undefined;
+          this.tellSessions();
           // What happened between the last event and now was not heard.
           this.#gap('the subscription began', undefined);
           break;
         case 'gap':
+          // The coordinator answers, but its bus may be away: then events of other nodes do not flow.
+          if (item.value.nodeId === '') this.#connected = !item.value.disconnected;
           this.#gap(item.value.reason, item.value.nodeId === '' ? undefined : item.value.nodeId);
           break;
         case 'delivery':
@@ -176,17 +207,4 @@ export class CoordinatorEventClient implements EventClient {
       }
     }
   }
-}
-
-function defaultWait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { toStoaError } from '@stoa/plugin-sdk';
+import { StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { type Address, formatAddress } from '../config/types.ts';
 
 export interface HealthSource {
@@ -37,7 +37,9 @@ export class HealthServer {
         resolve();
       });
     }).catch((error: Error) => {
-      throw new Error(`http.listen: cannot listen on ${formatAddress(address)}: ${error.message}`, { cause: error });
+      throw new StoaError('unavailable', `http.listen: cannot listen on ${formatAddress(address)}: ${error.message}`, {
+        cause: error,
+      });
     });
     const { port } = this.#server.address() as { port: number };
     return { host: address.host, port };

@@ -1,6 +1,7 @@
 import {
   Balancer,
   type Client,
+  type ClientCallOptions,
   createChannel,
   createGrpcClient,
   createInProcessClient,
@@ -18,6 +19,14 @@ export function ownersOf(modules: readonly ServiceModule[]): Map<string, Service
   return new Map(
     modules.flatMap((module) => module.offers.map((definition) => [definition.fullName, module.name] as const)),
   );
+}
+
+type Caller = (request: unknown, options?: ClientCallOptions) => unknown;
+
+/** A stream that fails at once. */
+// biome-ignore lint/correctness/useYield: a stream without items
+async function* failing(error: unknown): AsyncGenerator<never, void, undefined> {
+  throw error;
 }
 
 /** Makes the clients of a process: straight calls to services that run here, gRPC to those that do not. */
@@ -48,16 +57,26 @@ export class Channels {
 
   /** The implementation may not exist yet when a service asks for its client; it does when the first call is made. */
   #localClient<D extends ServiceDefinition>(definition: D, owner: ServiceName): Client<D> {
-    let made: Client<D> | undefined;
-    const get = (): Client<D> => {
+    let made: Record<string, Caller> | undefined;
+    const get = (): Record<string, Caller> => {
       const binding = this.#bindings.get(definition.fullName);
       if (binding === undefined) throw new StoaError('unavailable', `the ${owner} service has not started yet`);
       made ??= createInProcessClient(definition, binding.implementation as never, {
         enter: (run) => enterService(owner, run),
-      });
+      }) as unknown as Record<string, Caller>;
       return made;
     };
-    return new Proxy({} as Client<D>, { get: (_, method) => get()[method as string] });
+    const client: Record<string, Caller> = {};
+    for (const [name, { responseStream }] of Object.entries(definition.methods)) {
+      client[name] = (request, options) => {
+        try {
+          return (get()[name] as Caller)(request, options);
+        } catch (error) {
+          return responseStream ? failing(error) : Promise.reject(error);
+        }
+      };
+    }
+    return client as Client<D>;
   }
 
   #remoteClient<D extends ServiceDefinition>(definition: D, owner: ServiceName): Client<D> {

@@ -11,13 +11,7 @@ export function lockDataDirectory(folder: string, services: readonly string[]): 
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const taken: string[] = [];
   const release = () => {
-    for (const path of taken.splice(0)) {
-      try {
-        unlinkSync(path);
-      } catch {
-        // Gone already.
-      }
-    }
+    for (const path of taken.splice(0)) remove(path);
   };
   for (const service of services) {
     const path = join(folder, `${service}.lock`);
@@ -32,34 +26,68 @@ export function lockDataDirectory(folder: string, services: readonly string[]): 
   return release;
 }
 
+/** Locks of this process, which is no other that holds them. */
+const ours = new Set<string>();
+
 function take(path: string, service: string, folder: string): void {
   for (let attempt = 0; attempt < 3; attempt++) {
     try {
       const file = openSync(path, 'wx', 0o600);
-      writeSync(file, `${process.pid}\n`);
+      writeSync(file, `${process.pid} ${startOf(process.pid) ?? ''}\n`);
       closeSync(file);
+      ours.add(path);
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const holder = Number.parseInt(readFileSync(path, 'utf8'), 10);
-    if (Number.isInteger(holder) && isRunning(holder)) {
+    const [holder = '', started = ''] = readHolder(path);
+    if (ours.has(path) || isRunning(Number.parseInt(holder, 10), started)) {
       throw new StoaError(
         'failed-precondition',
         `the ${service} service already runs on ${folder} (process ${holder}); stop it, or give this one another node.data-directory`,
       );
     }
-    unlinkSync(path);
+    remove(path);
   }
   throw new StoaError('failed-precondition', `cannot take ${path}: another start is under way`);
 }
 
-function isRunning(pid: number): boolean {
-  if (pid === process.pid) return false;
+function readHolder(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').trim().split(' ');
+  } catch {
+    return [];
+  }
+}
+
+function remove(path: string): void {
+  ours.delete(path);
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone already.
+  }
+}
+
+/** A process id is used again, in a container soon: only one that started when the lock says so holds it. */
+function isRunning(pid: number, started: string): boolean {
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const start = startOf(pid);
+  return start === undefined || started === '' || start === started;
+}
+
+/** When a process started, where the system tells: boot and clock ticks since then (proc(5), field 22 of stat). */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${ticks}`;
+  } catch {
+    return undefined;
   }
 }

@@ -102,24 +102,26 @@ async function start(given: Start): Promise<RunningNode> {
   cleanUp.add('telemetry', () => telemetry.shutdown());
   const drivers = new DriverHost(document, info, logger);
   cleanUp.add('drivers', () => drivers.close());
-  const certificateFiles = core.tls.certificates.map(({ cert, key }) => ({
+  const certificateFiles = core.tls.certificates.map(({ cert, key, names }) => ({
     cert: resolve(document.folder, cert),
     key: resolve(document.folder, key),
+    names,
   }));
-  const certificates = new FileCertificateStore(certificateFiles, logger);
+  const certificates = new FileCertificateStore(certificateFiles, logger, core.tls['min-version']);
   certificates.watch();
   cleanUp.add('certificates', () => certificates.close());
 
   const channels = new Channels(absolute(core.cluster, document.folder), ownersOf(modules), services);
   cleanUp.add('channels', () => channels.close());
+  const running = new Map<ServiceName, Service>();
   const events = new CoordinatorEventClient({
     client: channels.client(coordinator.CoordinatorServiceDefinition),
     subscriber: `${info.id}:${services.join('+')}`,
     services,
     logger: logger.child({ component: 'events' }),
+    sessions: () => [...running.values()].reduce((sum, service) => sum + service.sessions, 0),
   });
 
-  const running = new Map<ServiceName, Service>();
   let accepting = false;
   const addresses: Record<string, string> = {};
   if (core.http.listen !== undefined) {
@@ -143,14 +145,15 @@ async function start(given: Start): Promise<RunningNode> {
     cleanUp.add(module.name, () => service.stop());
     for (const binding of service.contracts) channels.bind(binding);
   }
+  let server: ContractServer | undefined;
   if (core.cluster.listen !== undefined) {
-    const server = new ContractServer(logger);
-    for (const [owner, service] of running) for (const binding of service.contracts) server.add({ ...binding, owner });
+    const grpc = new ContractServer(logger);
+    server = grpc;
+    for (const [owner, service] of running) for (const binding of service.contracts) grpc.add({ ...binding, owner });
     addresses['cluster'] = formatAddress(
-      await server.listen(core.cluster.listen, absolute(core.cluster, document.folder).tls),
+      await grpc.listen(core.cluster.listen, absolute(core.cluster, document.folder).tls),
     );
-    server.setServing(true);
-    cleanUp.add('cluster', () => server.stop(2_000));
+    cleanUp.add('cluster', () => grpc.stop(2_000));
   }
   // Events flow as soon as a coordinator can be called; services that start later subscribe to a line that stands.
   let eventsStarted = false;
@@ -168,10 +171,12 @@ async function start(given: Start): Promise<RunningNode> {
     if (module.name === 'coordinator') startEvents();
   }
   accepting = true;
+  server?.setServing(true);
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     accepting = false;
+    server?.setServing(false);
     logger.info({}, 'stopping');
     const limit = AbortSignal.timeout(core.node['drain-timeout']);
     for (const module of [...order].reverse()) {

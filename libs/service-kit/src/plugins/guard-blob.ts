@@ -10,6 +10,13 @@ function checkKey(key: BlobKey): void {
   }
 }
 
+function checkRange(start: number | undefined, end: number | undefined): void {
+  for (const at of [start, end]) {
+    if (at !== undefined && (!Number.isSafeInteger(at) || at < 0))
+      throw new StoaError('invalid-argument', 'a range of a blob has whole numbers from 0 on');
+  }
+}
+
 /** A blob store with its arguments checked and its calls observed. */
 export function guardBlobStore(store: BlobStore, observer: DriverObserver): BlobStore {
   return {
@@ -28,6 +35,7 @@ export function guardBlobStore(store: BlobStore, observer: DriverObserver): Blob
     get(key, options) {
       return observer.iterate('get', () => {
         checkKey(key);
+        checkRange(options?.start, options?.end);
         return store.get(key, options);
       });
     },

@@ -1,5 +1,6 @@
 export * from './guard.ts';
 export * from './host.ts';
 export * from './load.ts';
+export * from './remote/index.ts';
 export * from './resolve.ts';
 export type * from './types.ts';

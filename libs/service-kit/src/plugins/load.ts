@@ -1,15 +1,17 @@
 import { DRIVER_BRAND, type DriverFactory, type DriverKind, SDK_VERSION, StoaError } from '@stoa/plugin-sdk';
 import { satisfies, validRange } from 'semver';
+import { REMOTE_DRIVER, remoteDriver } from './remote/factory.ts';
 import { resolveDriver } from './resolve.ts';
 
 export const DRIVER_KINDS: readonly DriverKind[] = ['data', 'blob', 'memory', 'search', 'bus'];
 
-/** Imports a driver and checks that it is one, of this kind, built for this interface. */
+/** Imports a driver and checks that it is one, of this kind, built for this interface; "remote" stands for one in another process. */
 export async function loadDriver<K extends DriverKind>(
   kind: K,
   name: string,
   folder: string,
 ): Promise<DriverFactory<K>> {
+  if (name === REMOTE_DRIVER) return remoteDriver(kind, folder) as DriverFactory<K>;
   const factory = await importDriver(resolveDriver(kind, name, folder), `${kind}.driver ${JSON.stringify(name)}`);
   if (factory.kind !== kind) {
     throw new StoaError(

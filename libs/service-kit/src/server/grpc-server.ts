@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Server } from '@grpc/grpc-js';
+import { logVerbosity, Server, setLogVerbosity } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { MAX_MESSAGE_BYTES, serveContract } from '@stoa/contracts';
@@ -20,17 +20,23 @@ export interface OwnedBinding extends ContractBinding {
 
 /** The gRPC server of a process: the contracts of all its services, health and reflection. */
 export class ContractServer {
-  readonly #server = new Server({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  });
+  readonly #server: Server;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
   readonly #names: string[] = [];
   readonly #logger: Logger;
   #listening = false;
 
-  constructor(logger: Logger) {
+  constructor(logger: Logger, { maxMessageBytes = MAX_MESSAGE_BYTES }: { maxMessageBytes?: number } = {}) {
     this.#logger = logger;
+    // What goes wrong is told by errors, not on standard error.
+    setLogVerbosity(logVerbosity.NONE);
+    this.#server = new Server({
+      'grpc.max_receive_message_length': maxMessageBytes,
+      'grpc.max_send_message_length': maxMessageBytes,
+      // A client whose machine vanished holds its streams for this long, no longer.
+      'grpc.keepalive_time_ms': 20_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+    });
     this.#health.addToServer(this.#server);
     const descriptors = readFileSync(fileURLToPath(import.meta.resolve('@stoa/contracts/descriptors.binpb')));
     new ReflectionService(loadFileDescriptorSetFromBuffer(descriptors)).addToServer(this.#server);
@@ -44,6 +50,7 @@ export class ContractServer {
     });
     this.#server.addService(served.definition, served.handlers);
     this.#names.push(binding.definition.fullName);
+    this.#health.setStatus(binding.definition.fullName, 'NOT_SERVING');
   }
 
   /** What the caller gets is a code; the cause is here. Refusals that callers act on are no news. */
@@ -52,19 +59,17 @@ export class ContractServer {
     this.#logger.error({ error, method }, 'a call failed');
   }
 
-  /** Resolves to the address that was bound. */
-  async listen(address: Address, tls: CoreConfig['cluster']['tls']): Promise<Address> {
+  /** Resolves to the address that was bound. `what` names the server in messages. */
+  async listen(address: Address, tls: CoreConfig['cluster']['tls'], what = 'cluster.listen'): Promise<Address> {
     const credentials = serverCredentials(tls, address);
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(formatAddress(address), credentials, (error, bound) => {
         if (error === null) resolve(bound);
         else
           reject(
-            new StoaError(
-              'unavailable',
-              `cluster.listen: cannot listen on ${formatAddress(address)}: ${error.message}`,
-              { cause: error },
-            ),
+            new StoaError('unavailable', `${what}: cannot listen on ${formatAddress(address)}: ${error.message}`, {
+              cause: error,
+            }),
           );
       });
     });

@@ -23,6 +23,7 @@ export function enterService<T>(service: string, run: () => T): T {
 export class ServiceTracerProvider implements TracerProvider {
   readonly #providers: ReadonlyMap<string, TracerProvider>;
   readonly #fallback: TracerProvider;
+  readonly #tracers = new Map<string, Tracer>();
 
   constructor(providers: ReadonlyMap<string, TracerProvider>, fallback: TracerProvider) {
     this.#providers = providers;
@@ -30,6 +31,16 @@ export class ServiceTracerProvider implements TracerProvider {
   }
 
   getTracer(name: string, version?: string): Tracer {
+    const key = `${name}@${version}`;
+    let tracer = this.#tracers.get(key);
+    if (tracer === undefined) {
+      tracer = this.#makeTracer(name, version);
+      this.#tracers.set(key, tracer);
+    }
+    return tracer;
+  }
+
+  #makeTracer(name: string, version?: string): Tracer {
     const tracers = new Map<unknown, Tracer>();
     const pick = (from: Context): Tracer => {
       const service = from.getValue(SERVICE);

@@ -81,19 +81,26 @@ function measureProcess(): () => void {
   const meter = metrics.getMeter('@stoa/service-kit');
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
-  meter.createObservableGauge('process_event_loop_delay_p99', { unit: 's' }).addCallback((result) => {
-    result.observe(delay.percentile(99) / 1e9);
-    delay.reset();
-  });
   meter
-    .createObservableGauge('process_resident_memory', { unit: 'By' })
+    .createObservableGauge('process_event_loop_delay_p99', {
+      unit: 's',
+      description: 'How late the event loop was, 99th percentile since the last scrape.',
+    })
+    .addCallback((result) => {
+      result.observe(delay.percentile(99) / 1e9);
+      delay.reset();
+    });
+  meter
+    .createObservableGauge('process_resident_memory', { unit: 'By', description: 'Memory that the process holds.' })
     .addCallback((result) => result.observe(process.memoryUsage.rss()));
   meter
-    .createObservableGauge('process_heap_used', { unit: 'By' })
+    .createObservableGauge('process_heap_used', { unit: 'By', description: 'JavaScript heap in use.' })
     .addCallback((result) => result.observe(process.memoryUsage().heapUsed));
-  meter.createObservableCounter('process_cpu', { unit: 's' }).addCallback((result) => {
-    const { user, system } = process.cpuUsage();
-    result.observe((user + system) / 1e6);
-  });
+  meter
+    .createObservableCounter('process_cpu', { unit: 's', description: 'Processor time, user and system.' })
+    .addCallback((result) => {
+      const { user, system } = process.cpuUsage();
+      result.observe((user + system) / 1e6);
+    });
   return () => delay.disable();
 }

@@ -8,7 +8,11 @@ import type { CertificateStore } from './types.ts';
 export interface CertificateFiles {
   cert: string;
   key: string;
+  /** Server names; those in the certificate by default. */
+  names?: readonly string[] | undefined;
 }
+
+export type TlsVersion = '1.2' | '1.3';
 
 interface Loaded {
   context: SecureContext;
@@ -20,10 +24,11 @@ interface Loaded {
 const WATCH_INTERVAL_MS = 500;
 
 /** Reads a pair and checks that it belongs together. */
-function load(files: CertificateFiles): Loaded {
+function load(files: CertificateFiles, minVersion: TlsVersion): Loaded {
   const cert = readFileSync(files.cert);
   const key = readFileSync(files.key);
-  const context = createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  const context = createSecureContext({ cert, key, minVersion: `TLSv${minVersion}` });
+  if (files.names !== undefined) return { context, names: files.names.map((name) => name.toLowerCase()) };
   const certificate = new X509Certificate(cert);
   const alternative = [...(certificate.subjectAltName ?? '').matchAll(/DNS:([^,\s]+)/g)].map((match) =>
     (match[1] as string).toLowerCase(),
@@ -36,16 +41,18 @@ function load(files: CertificateFiles): Loaded {
 export class FileCertificateStore implements CertificateStore {
   readonly #files: readonly CertificateFiles[];
   readonly #logger: Logger;
+  readonly #minVersion: TlsVersion;
   #loaded: Loaded[];
   readonly #listeners = new Set<(names: readonly string[]) => void>();
   readonly #onChange = () => this.reload();
 
-  constructor(files: readonly CertificateFiles[], logger: Logger) {
+  constructor(files: readonly CertificateFiles[], logger: Logger, minVersion: TlsVersion = '1.2') {
     this.#files = files;
     this.#logger = logger;
+    this.#minVersion = minVersion;
     this.#loaded = files.map((pair) => {
       try {
-        return load(pair);
+        return load(pair, minVersion);
       } catch (error) {
         throw new StoaError(
           'invalid-configuration',
@@ -78,7 +85,7 @@ export class FileCertificateStore implements CertificateStore {
     const names: string[] = [];
     this.#files.forEach((pair, i) => {
       try {
-        const fresh = load(pair);
+        const fresh = load(pair, this.#minVersion);
         this.#loaded[i] = fresh;
         names.push(...fresh.names);
       } catch (error) {

@@ -61,11 +61,6 @@ export class Authenticator {
     return account;
   }
 
-  /** Until when an IP address is blocked; 0: it is not. */
-  blockedUntil(address: string): Promise<number> {
-    return this.#options.limits.blockedUntil(address);
-  }
-
   async #failed(remoteAddress: string, name: string, account: FoundAccount | undefined, matches: boolean) {
     const cause = account === undefined ? 'unknown user' : matches ? 'disabled' : 'wrong password';
     this.#options.logger.info({ remoteAddress, account: account?.row.accountId, cause }, 'a login failed');
@@ -75,9 +70,7 @@ export class Authenticator {
   /** The version of the credentials is part of it, so that a changed password is never recognised by the cache. */
   #token(account: FoundAccount | undefined, password: string): string {
     const { accountId, credentialVersion } = account?.row ?? { accountId: '', credentialVersion: 0 };
-    return createHmac('sha256', this.#key)
-      .update(`${accountId}\0${credentialVersion}\0${password}`)
-      .digest('base64');
+    return createHmac('sha256', this.#key).update(`${accountId}\0${credentialVersion}\0${password}`).digest('base64');
   }
 
   #remember(token: string, until: number): void {

@@ -58,6 +58,15 @@ function parsed(text: string) {
 
 const shown = (text: string) => JSON.stringify(text.slice(0, 320));
 
+/** Whether it is an address at an address literal, such as `user@[192.0.2.1]`: never one of ours. */
+export function isAtLiteral(text: string): boolean {
+  try {
+    return parseAddress(text, { utf8: true, maxLocal: MAX_LOCAL }).domain.startsWith('[');
+  } catch {
+    return false;
+  }
+}
+
 /** An alias: an address, or "*@domain" for all addresses of a domain that nothing else has. */
 export function aliasAddress(text: string): string {
   return text.startsWith('*@') ? `*@${domainName(text.slice(2))}` : directoryAddress(text);

@@ -1,4 +1,11 @@
-import { type DataCondition, type DataMutation, type DataStore, hasCode, type KeyRange, StoaError } from '@stoa/plugin-sdk';
+import {
+  type DataCondition,
+  type DataMutation,
+  type DataStore,
+  hasCode,
+  type KeyRange,
+  StoaError,
+} from '@stoa/plugin-sdk';
 import { type AccountStore, newAccountId } from '../account/index.ts';
 import {
   accountKey,
@@ -11,7 +18,16 @@ import {
   domains,
 } from '../keys-directory.ts';
 import { scanPages } from '../scan-pages.ts';
-import { aliasAddress, directoryAddress, domainName, domainOf, localOf, outsideAddress, targetAddress } from './address.ts';
+import {
+  aliasAddress,
+  directoryAddress,
+  domainName,
+  domainOf,
+  isAtLiteral,
+  localOf,
+  outsideAddress,
+  targetAddress,
+} from './address.ts';
 import { type Resolution, resolveAddress } from './resolve.ts';
 import { RowCache } from './row-cache.ts';
 import {
@@ -53,7 +69,7 @@ export class Directory {
   constructor(options: DirectoryOptions) {
     this.#store = options.store;
     this.#accounts = options.accounts;
-    this.#postmaster = options.postmaster === undefined ? undefined : targetAddress(options.postmaster);
+    this.#postmaster = options.postmaster === undefined ? undefined : outsideAddress(options.postmaster);
     this.#now = options.now;
     this.cache = new RowCache(options.store, options.now);
   }
@@ -65,7 +81,7 @@ export class Directory {
       address = outsideAddress(text.toLowerCase() === 'postmaster' ? await this.#ownPostmaster() : text);
     } catch (error) {
       if (!hasCode(error, 'invalid-argument')) throw error;
-      return { kind: 'unknown', local: [], remote: [] };
+      return { kind: isAtLiteral(text) ? 'remote' : 'unknown', local: [], remote: [] };
     }
     return resolveAddress(
       {
@@ -132,7 +148,10 @@ export class Directory {
       if (used) {
         const open = encodeDomain({ createdAt, closing: false });
         await this.#commit([{ key, equals: closed }], [{ type: 'put', key, value: open }]);
-        throw new StoaError('failed-precondition', `the domain ${name} has accounts or aliases still; delete them first`);
+        throw new StoaError(
+          'failed-precondition',
+          `the domain ${name} has accounts or aliases still; delete them first`,
+        );
       }
       await this.#commit([{ key, equals: closed }], [{ type: 'delete', key }]);
       return name;
@@ -163,7 +182,13 @@ export class Directory {
       this.#checkDomain(address, domainRow);
       if (account !== undefined || alias !== undefined) throw inUse(address);
       const accountId = newAccountId(this.#now());
-      const row: AccountRow = { accountId, passwordHash, credentialVersion: 1, disabled: false, createdAt: this.#now() };
+      const row: AccountRow = {
+        accountId,
+        passwordHash,
+        credentialVersion: 1,
+        disabled: false,
+        createdAt: this.#now(),
+      };
       const mail = this.#accounts.creation(accountId, { quotaBytes });
       await this.#commit(
         [
@@ -290,10 +315,7 @@ export class Directory {
   }
 
   /** Pages of aliases, in the order of their domains and addresses. */
-  async *listAliases(
-    domain: string,
-    signal?: AbortSignal,
-  ): AsyncGenerator<{ address: string; targets: string[] }[]> {
+  async *listAliases(domain: string, signal?: AbortSignal): AsyncGenerator<{ address: string; targets: string[] }[]> {
     for await (const page of scanPages(this.#store, aliasesOf(domain === '' ? '' : domainName(domain)), { signal })) {
       yield page.map(({ key, value }) => ({ address: addressOfKey(key), targets: decodeAlias(value) }));
     }

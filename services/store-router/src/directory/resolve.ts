@@ -109,8 +109,7 @@ function step(address: string) {
   const local = localOf(address);
   const { user, detail } = splitLocal(local);
   const plain = `${user}@${domain}`;
-  const candidates =
-    detail === undefined ? [plain] : [`${canonicalLocal(local, { foldCase: true })}@${domain}`, plain];
+  const candidates = detail === undefined ? [plain] : [`${canonicalLocal(local, { foldCase: true })}@${domain}`, plain];
   const keys = [
     domainKey(domain),
     aliasKey(`*@${domain}`),

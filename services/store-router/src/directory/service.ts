@@ -37,7 +37,7 @@ export function directoryService(
     },
 
     async checkAddress({ address }) {
-      return { blockedUntil: await authenticator.blockedUntil(address) };
+      return { blockedUntil: await limits.blockedUntil(address) };
     },
 
     async resolveRecipient({ address }) {

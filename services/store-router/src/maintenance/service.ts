@@ -1,14 +1,16 @@
 import type { Implementation, storage } from '@stoa/contracts';
 import { type BlobStore, type DataCondition, type Driver, toStoaError } from '@stoa/plugin-sdk';
 import type { Accounts } from '../account/index.ts';
-import { accountIds, purgeAccounts } from '../account/purge-accounts.ts';
+import { purgeAccounts } from '../account/purge-accounts.ts';
 import { collectBlobs } from '../body/collect-blobs.ts';
+import type { Directory } from '../directory/directory.ts';
 import type { Leases } from '../lease/leases.ts';
 import { type IndexContext, indexMailboxes } from '../mail/index-mailboxes.ts';
 import type { Queue } from '../queue/queue.ts';
 
 export interface MaintenanceDeps {
   accounts: Accounts;
+  directory: Directory;
   blobs: BlobStore;
   index: IndexContext;
   leases: Leases;
@@ -19,7 +21,7 @@ export interface MaintenanceDeps {
 
 /** MaintenanceService: leases, and the storage side of background work. */
 export function maintenanceService(deps: MaintenanceDeps): Implementation<typeof storage.MaintenanceServiceDefinition> {
-  const { accounts, blobs, index, leases, queue, stores, now } = deps;
+  const { accounts, directory, blobs, index, leases, queue, stores, now } = deps;
   const guarded = (fence: storage.Fence | undefined) =>
     fence === undefined
       ? {}
@@ -39,7 +41,7 @@ export function maintenanceService(deps: MaintenanceDeps): Implementation<typeof
     async *purgeAccounts({ fence, changeLogMs }, { signal }) {
       const guard = guarded(fence);
       await guard.fence?.();
-      let removedKeys = await queue.purgeMarkers();
+      let removedKeys = await queue.purgeMarkers({ now, signal, ...guard });
       const markers = removedKeys;
       let examined = 0;
       for await (const progress of purgeAccounts(
@@ -57,8 +59,6 @@ export function maintenanceService(deps: MaintenanceDeps): Implementation<typeof
       indexMailboxes(index, { accountIds: ids, signal, ...guarded(fence) }),
 
     async getStoreStats() {
-      let count = 0;
-      for await (const _ of accountIds(accounts.store)) count += 1;
       const statuses = stores.map(async ({ kind, driver, store }) => {
         const failure = await store.check().then(
           () => undefined,
@@ -66,7 +66,11 @@ export function maintenanceService(deps: MaintenanceDeps): Implementation<typeof
         );
         return { kind, driver, healthy: failure === undefined, detail: failure?.message ?? '' };
       });
-      return { accounts: count, queueEntries: await queue.count(), stores: await Promise.all(statuses) };
+      return {
+        accounts: await directory.countAccounts(),
+        queueEntries: await queue.count(),
+        stores: await Promise.all(statuses),
+      };
     },
   };
 }

@@ -1,5 +1,5 @@
-import { buildDsn, decodeUtf8AddrXtext, decodeXtext } from '@stoa/mail';
 import { storage } from '@stoa/contracts';
+import { buildDsn, decodeUtf8AddrXtext, decodeXtext } from '@stoa/mail';
 
 const { QueueRecipient_Status: Status } = storage;
 

@@ -13,8 +13,8 @@ export interface LeaseWish {
 
 /** Due entries that one call looks at, so that many of one busy domain do not make it slow. */
 const MAX_EXAMINED = 20_000;
-/** Of one commit, in octets of rows. */
-const COMMIT_BYTES = 4 * 1024 * 1024;
+/** Octets of rows that one call gives out, so that they fit into a message of the contract; one entry is always given. */
+const MAX_BYTES = 2 * 1024 * 1024;
 const COMMIT_ENTRIES = 500;
 const ROUNDS = 5;
 
@@ -33,17 +33,22 @@ export async function leaseEntries(
   wish: LeaseWish,
 ): Promise<storage.QueueEntry[]> {
   const taken: storage.QueueEntry[] = [];
+  let octets = 0;
   for (let round = 0; round < ROUNDS && taken.length < wish.limit; round++) {
     const ids = await findDue(store, now(), { ...wish, limit: wish.limit - taken.length }, taken);
     if (ids.length === 0) break;
-    const rows = await store.get(ids.map(entryKey));
+    const found = (await store.get(ids.map(entryKey))).filter((bytes) => bytes !== undefined);
+    const rows = found.filter((bytes) => {
+      octets += bytes.length;
+      return octets <= MAX_BYTES || octets === bytes.length;
+    });
     let contended = false;
     for (const batch of batches(rows)) {
       const got = await leaseBatch(store, now, wish.leaseMs, batch);
       taken.push(...got);
       contended ||= got.length < batch.length;
     }
-    if (!contended) break;
+    if (!contended || octets > MAX_BYTES) break;
   }
   return taken.sort((a, b) => a.nextAttemptAt - b.nextAttemptAt);
 }
@@ -75,20 +80,10 @@ async function findDue(
   return ids;
 }
 
-function* batches(rows: readonly (Uint8Array | undefined)[]): Generator<Found[]> {
-  let batch: Found[] = [];
-  let octets = 0;
-  for (const bytes of rows) {
-    if (bytes === undefined) continue;
-    if (batch.length === COMMIT_ENTRIES || octets + bytes.length > COMMIT_BYTES) {
-      if (batch.length > 0) yield batch;
-      batch = [];
-      octets = 0;
-    }
-    batch.push({ bytes, row: decodeEntry(bytes) });
-    octets += bytes.length;
+function* batches(rows: readonly Uint8Array[]): Generator<Found[]> {
+  for (let at = 0; at < rows.length; at += COMMIT_ENTRIES) {
+    yield rows.slice(at, at + COMMIT_ENTRIES).map((bytes) => ({ bytes, row: decodeEntry(bytes) }));
   }
-  if (batch.length > 0) yield batch;
 }
 
 async function leaseBatch(

@@ -1,11 +1,11 @@
-import { type DataCondition, type DataMutation, type DataStore } from '@stoa/plugin-sdk';
+import type { DataCondition, DataMutation, DataStore } from '@stoa/plugin-sdk';
 import { BinaryReader, BinaryWriter } from '../account/binary.ts';
 import { queuedKey, queuedKeys } from '../keys-queue.ts';
 import { scanPages } from '../scan-pages.ts';
 
 const VERSION = 1;
 /** For how long a repeated idempotency key is recognised. */
-export const MARKER_MS = 24 * 3_600_000;
+const MARKER_MS = 24 * 3_600_000;
 
 /** What a commit needs so that a message is queued once under its key. */
 export function markQueued(

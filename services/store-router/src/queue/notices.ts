@@ -145,7 +145,8 @@ export class Notices {
     const results = await this.#options.deliver(envelope, message, signal);
     const failed = results.filter(({ errorCode }) => errorCode !== undefined && errorCode !== '');
     // Once it reached one of several it is not sent again for the others, unless they may take it yet.
-    const worst = failed.find(({ retryable }) => retryable) ?? (failed.length === results.length ? failed[0] : undefined);
+    const worst =
+      failed.find(({ retryable }) => retryable) ?? (failed.length === results.length ? failed[0] : undefined);
     return worst && { code: worst.errorCode ?? 'internal', retryable: worst.retryable ?? false };
   }
 }

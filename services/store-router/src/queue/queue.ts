@@ -25,9 +25,13 @@ const ATTEMPTS = 20;
 const MAX_LEASED = 1_000;
 const MAX_LEASE_MS = 24 * 3_600_000;
 /** Each entry is three rows, and the commit has room for what protects the body. */
-const MAX_DOMAINS = Math.floor(MAX_COMMIT_MUTATIONS / 3) - 10;
+const MAX_ENTRIES = Math.floor(MAX_COMMIT_MUTATIONS / 3) - 10;
+/** More of one domain are several entries, so that each stays far below what a value may have. */
+const MAX_RECIPIENTS = 1_000;
+/** Characters that are kept of what a server said. */
+const MAX_TEXT = 1_000;
 
-/** The durable outbound queue: one entry for a message and a destination domain. */
+/** The durable outbound queue: one entry for a message and a destination domain, several where very many wait there. */
 export class Queue implements OutboundQueue {
   readonly #options: QueueOptions;
 
@@ -40,11 +44,11 @@ export class Queue implements OutboundQueue {
     const queueId = randomBytes(8).toString('hex');
     const carrier: Record<string, string> = {};
     propagation.inject(context.active(), carrier);
-    const byDomain = Map.groupBy(recipients, ({ address, finalAddress }) => domainOf(finalAddress || address));
-    if (byDomain.size > MAX_DOMAINS) {
-      throw new StoaError('limit-exceeded', `a message goes to at most ${MAX_DOMAINS} domains`);
+    const groups = groupByDomain(recipients);
+    if (groups.length > MAX_ENTRIES) {
+      throw new StoaError('limit-exceeded', `a message goes to at most ${MAX_ENTRIES} domains`);
     }
-    const mutations = Array.from(byDomain).flatMap(([domain, group], index) =>
+    const mutations = groups.flatMap(({ domain, group }, index) =>
       newEntry({
         leasedUntil: 0,
         entry: {
@@ -117,9 +121,9 @@ export class Queue implements OutboundQueue {
           leasedUntil: 0,
           entry: {
             ...row.entry,
-            recipients: report.recipients,
+            recipients: report.recipients.map(shortened),
             nextAttemptAt: Math.max(report.nextAttemptAt, now()),
-            lastError: report.lastError,
+            lastError: report.lastError.slice(0, MAX_TEXT),
             delayNotified: row.entry.delayNotified || report.delayNotified,
           },
         }
@@ -223,12 +227,39 @@ export class Queue implements OutboundQueue {
   }
 }
 
+function groupByDomain(recipients: readonly storage.DeliveryRecipient[]) {
+  const groups: { domain: string; group: storage.DeliveryRecipient[] }[] = [];
+  const byDomain = Map.groupBy(recipients, ({ address, finalAddress }) => domainOf(finalAddress || address));
+  for (const [domain, all] of byDomain) {
+    for (let at = 0; at < all.length; at += MAX_RECIPIENTS) {
+      groups.push({ domain, group: all.slice(at, at + MAX_RECIPIENTS) });
+    }
+  }
+  return groups;
+}
+
+/** What servers say has no bound, the row has one. */
+function shortened(recipient: storage.QueueRecipient): storage.QueueRecipient {
+  const { diagnostic, enhancedStatus, remoteMta } = recipient;
+  return {
+    ...recipient,
+    diagnostic: diagnostic.slice(0, MAX_TEXT),
+    enhancedStatus: enhancedStatus.slice(0, 20),
+    remoteMta: remoteMta.slice(0, 255),
+  };
+}
+
 function domainOf(address: string): string {
   const domain = address.slice(address.lastIndexOf('@') + 1);
   return canonicalDomain(domain, { lenient: true }) ?? domain.toLowerCase();
 }
 
-function pending({ address, finalAddress, originalRecipient, notify }: storage.DeliveryRecipient): storage.QueueRecipient {
+function pending({
+  address,
+  finalAddress,
+  originalRecipient,
+  notify,
+}: storage.DeliveryRecipient): storage.QueueRecipient {
   return {
     address: finalAddress || address,
     originalRecipient,
@@ -244,7 +275,12 @@ function lost(id: string, cause?: unknown): StoaError {
   return new StoaError('conflict', `the queue entry ${id} is no longer this worker's`, { retryable: false, cause });
 }
 
-const KNOWN_STATUS = new Set([Status.STATUS_PENDING, Status.STATUS_DELIVERED, Status.STATUS_FAILED, Status.STATUS_RELAYED]);
+const KNOWN_STATUS: ReadonlySet<storage.QueueRecipient_Status> = new Set([
+  Status.STATUS_PENDING,
+  Status.STATUS_DELIVERED,
+  Status.STATUS_FAILED,
+  Status.STATUS_RELAYED,
+]);
 
 /** A report tells of the entry's recipients, in their order, and takes back nothing that was final. */
 function checkRecipients(before: readonly storage.QueueRecipient[], after: readonly storage.QueueRecipient[]): void {

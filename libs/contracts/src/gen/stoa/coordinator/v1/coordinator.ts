@@ -14,6 +14,10 @@ export const protobufFileName = "stoa/coordinator/v1/coordinator.proto";
 
 export interface PublishRequest {
   events: Event[];
+  /** Who publishes, as it calls itself in SubscribeRequest. Empty: `sessions` says nothing. */
+  subscriber: string;
+  /** Client sessions of the publisher's process now; the node's heartbeat carries the sum. May come without events. */
+  sessions: number;
 }
 
 export interface PublishResponse {
@@ -50,6 +54,8 @@ export interface SubscribeResponse_Gap {
   /** Empty: any node's events may have been lost. */
   nodeId: string;
   reason: string;
+  /** The bus is away: events of other nodes do not come until a gap says otherwise. Only with an empty `node_id`. */
+  disconnected: boolean;
 }
 
 export interface ListMembersRequest {
@@ -89,13 +95,19 @@ export namespace Member_State {
 }
 
 function createBasePublishRequest(): PublishRequest {
-  return { events: [] };
+  return { events: [], subscriber: "", sessions: 0 };
 }
 
 export const PublishRequest: MessageFns<PublishRequest> = {
   encode(message: PublishRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.events) {
       Event.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.subscriber !== "") {
+      writer.uint32(18).string(message.subscriber);
+    }
+    if (message.sessions !== 0) {
+      writer.uint32(24).uint32(message.sessions);
     }
     return writer;
   },
@@ -121,6 +133,22 @@ export const PublishRequest: MessageFns<PublishRequest> = {
             message.events.push(Event.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subscriber = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sessions = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -139,6 +167,8 @@ export const PublishRequest: MessageFns<PublishRequest> = {
   fromPartial(object: DeepPartial<PublishRequest>): PublishRequest {
     const message = createBasePublishRequest();
     message.events = object.events?.map((e) => Event.fromPartial(e)) || [];
+    message.subscriber = object.subscriber ?? "";
+    message.sessions = object.sessions ?? 0;
     return message;
   },
 };
@@ -462,7 +492,7 @@ export const SubscribeResponse_Delivery: MessageFns<SubscribeResponse_Delivery> 
 };
 
 function createBaseSubscribeResponse_Gap(): SubscribeResponse_Gap {
-  return { nodeId: "", reason: "" };
+  return { nodeId: "", reason: "", disconnected: false };
 }
 
 export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
@@ -472,6 +502,9 @@ export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
     }
     if (message.reason !== "") {
       writer.uint32(18).string(message.reason);
+    }
+    if (message.disconnected !== false) {
+      writer.uint32(24).bool(message.disconnected);
     }
     return writer;
   },
@@ -505,6 +538,14 @@ export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
             message.reason = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.disconnected = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -524,6 +565,7 @@ export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
     const message = createBaseSubscribeResponse_Gap();
     message.nodeId = object.nodeId ?? "";
     message.reason = object.reason ?? "";
+    message.disconnected = object.disconnected ?? false;
     return message;
   },
 };

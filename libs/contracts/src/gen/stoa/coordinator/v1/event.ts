@@ -19,7 +19,10 @@ export interface Envelope {
   nodeId: string;
   /** Grows with every start of the node: milliseconds since 1970-01-01 UTC at start. */
   incarnation: number;
-  /** Grows by one with every envelope of this incarnation; a jump means that envelopes were lost. */
+  /**
+   * Grows by one with every envelope of this incarnation; a jump means that envelopes were lost. 0: outside the count, as the
+   * probe of a node that has not joined yet and the answer to it; only namesakes heed them.
+   */
   sequence: number;
   /** Milliseconds since 1970-01-01 UTC. */
   sentAt: number;
@@ -40,6 +43,8 @@ export interface Event {
     | { $case: "queueReady"; value: QueueReady }
     | { $case: "heartbeat"; value: Heartbeat }
     | { $case: "mailboxListChanged"; value: MailboxListChanged }
+    | { $case: "roleRequested"; value: RoleRequested }
+    | { $case: "roleRan"; value: RoleRan }
     | undefined;
 }
 
@@ -89,6 +94,30 @@ export interface Heartbeat {
   sessions: number;
   /** The node stops cleanly. */
   leaving: boolean;
+  /** The node asks whether another of its id is alive, before it joins. */
+  joining: boolean;
+  /** Random for each start; tells processes apart that share a node id. */
+  instance: string;
+  /** The instance whose question this answers: the id is taken. */
+  answers: string;
+}
+
+/** Asks the owners of a role to run it now. */
+export interface RoleRequested {
+  name: string;
+  requestId: string;
+}
+
+/** What became of a request, from the owner of one shard of the role. */
+export interface RoleRan {
+  requestId: string;
+  shard: number;
+  /** It is still at work; said at once and every few seconds. */
+  running: boolean;
+  result: string;
+  /** Empty when it ran well: a stable error code otherwise. */
+  errorCode: string;
+  errorMessage: string;
 }
 
 function createBaseEnvelope(): Envelope {
@@ -255,6 +284,12 @@ export const Event: MessageFns<Event> = {
       case "mailboxListChanged":
         MailboxListChanged.encode(message.kind.value, writer.uint32(82).fork()).join();
         break;
+      case "roleRequested":
+        RoleRequested.encode(message.kind.value, writer.uint32(90).fork()).join();
+        break;
+      case "roleRan":
+        RoleRan.encode(message.kind.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -355,6 +390,22 @@ export const Event: MessageFns<Event> = {
             message.kind = { $case: "mailboxListChanged", value: MailboxListChanged.decode(reader, reader.uint32()) };
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.kind = { $case: "roleRequested", value: RoleRequested.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.kind = { $case: "roleRan", value: RoleRan.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -425,6 +476,18 @@ export const Event: MessageFns<Event> = {
       case "mailboxListChanged": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "mailboxListChanged", value: MailboxListChanged.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "roleRequested": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "roleRequested", value: RoleRequested.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "roleRan": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "roleRan", value: RoleRan.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -922,7 +985,16 @@ export const QueueReady: MessageFns<QueueReady> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { services: [], version: "", host: "", sessions: 0, leaving: false };
+  return {
+    services: [],
+    version: "",
+    host: "",
+    sessions: 0,
+    leaving: false,
+    joining: false,
+    instance: "",
+    answers: "",
+  };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -941,6 +1013,15 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.leaving !== false) {
       writer.uint32(40).bool(message.leaving);
+    }
+    if (message.joining !== false) {
+      writer.uint32(48).bool(message.joining);
+    }
+    if (message.instance !== "") {
+      writer.uint32(58).string(message.instance);
+    }
+    if (message.answers !== "") {
+      writer.uint32(66).string(message.answers);
     }
     return writer;
   },
@@ -998,6 +1079,30 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.leaving = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.joining = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.answers = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1020,6 +1125,191 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.host = object.host ?? "";
     message.sessions = object.sessions ?? 0;
     message.leaving = object.leaving ?? false;
+    message.joining = object.joining ?? false;
+    message.instance = object.instance ?? "";
+    message.answers = object.answers ?? "";
+    return message;
+  },
+};
+
+function createBaseRoleRequested(): RoleRequested {
+  return { name: "", requestId: "" };
+}
+
+export const RoleRequested: MessageFns<RoleRequested> = {
+  encode(message: RoleRequested, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoleRequested {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoleRequested();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RoleRequested>): RoleRequested {
+    return RoleRequested.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RoleRequested>): RoleRequested {
+    const message = createBaseRoleRequested();
+    message.name = object.name ?? "";
+    message.requestId = object.requestId ?? "";
+    return message;
+  },
+};
+
+function createBaseRoleRan(): RoleRan {
+  return { requestId: "", shard: 0, running: false, result: "", errorCode: "", errorMessage: "" };
+}
+
+export const RoleRan: MessageFns<RoleRan> = {
+  encode(message: RoleRan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.shard !== 0) {
+      writer.uint32(16).uint32(message.shard);
+    }
+    if (message.running !== false) {
+      writer.uint32(48).bool(message.running);
+    }
+    if (message.result !== "") {
+      writer.uint32(26).string(message.result);
+    }
+    if (message.errorCode !== "") {
+      writer.uint32(34).string(message.errorCode);
+    }
+    if (message.errorMessage !== "") {
+      writer.uint32(42).string(message.errorMessage);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoleRan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoleRan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.shard = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.running = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.result = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.errorCode = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.errorMessage = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RoleRan>): RoleRan {
+    return RoleRan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RoleRan>): RoleRan {
+    const message = createBaseRoleRan();
+    message.requestId = object.requestId ?? "";
+    message.shard = object.shard ?? 0;
+    message.running = object.running ?? false;
+    message.result = object.result ?? "";
+    message.errorCode = object.errorCode ?? "";
+    message.errorMessage = object.errorMessage ?? "";
     return message;
   },
 };

@@ -17,6 +17,15 @@ export interface Fence {
   token: number;
 }
 
+/**
+ * A part of work that several owners share: accounts or blobs whose id (its octets, UTF-8 for text) hashes, by FNV-1a with
+ * 32 bits modulo `count`, to `index`.
+ */
+export interface Partition {
+  index: number;
+  count: number;
+}
+
 export interface AcquireLeaseRequest {
   name: string;
   owner: string;
@@ -43,6 +52,8 @@ export interface CollectBlobsRequest {
     | undefined;
   /** Blobs younger than this, and marks younger than this, are left alone. Must exceed the longest delivery. */
   graceMs: number;
+  /** Absent: all blobs. */
+  partition?: Partition | undefined;
 }
 
 export interface CollectBlobsResponse {
@@ -58,6 +69,8 @@ export interface PurgeAccountsRequest {
     | undefined;
   /** Change log entries older than this are removed. */
   changeLogMs: number;
+  /** Absent: all accounts. */
+  partition?: Partition | undefined;
 }
 
 export interface PurgeAccountsResponse {
@@ -71,6 +84,8 @@ export interface IndexMailboxesRequest {
     | undefined;
   /** Empty: every account. */
   accountIds: string[];
+  /** Absent: all accounts. Does not narrow `account_ids`. */
+  partition?: Partition | undefined;
 }
 
 export interface IndexMailboxesResponse {
@@ -158,6 +173,73 @@ export const Fence: MessageFns<Fence> = {
     const message = createBaseFence();
     message.lease = object.lease ?? "";
     message.token = object.token ?? 0;
+    return message;
+  },
+};
+
+function createBasePartition(): Partition {
+  return { index: 0, count: 0 };
+}
+
+export const Partition: MessageFns<Partition> = {
+  encode(message: Partition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).uint32(message.index);
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).uint32(message.count);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Partition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePartition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Partition>): Partition {
+    return Partition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Partition>): Partition {
+    const message = createBasePartition();
+    message.index = object.index ?? 0;
+    message.count = object.count ?? 0;
     return message;
   },
 };
@@ -419,7 +501,7 @@ export const ReleaseLeaseResponse: MessageFns<ReleaseLeaseResponse> = {
 };
 
 function createBaseCollectBlobsRequest(): CollectBlobsRequest {
-  return { fence: undefined, graceMs: 0 };
+  return { fence: undefined, graceMs: 0, partition: undefined };
 }
 
 export const CollectBlobsRequest: MessageFns<CollectBlobsRequest> = {
@@ -429,6 +511,9 @@ export const CollectBlobsRequest: MessageFns<CollectBlobsRequest> = {
     }
     if (message.graceMs !== 0) {
       writer.uint32(16).uint64(message.graceMs);
+    }
+    if (message.partition !== undefined) {
+      Partition.encode(message.partition, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -462,6 +547,14 @@ export const CollectBlobsRequest: MessageFns<CollectBlobsRequest> = {
             message.graceMs = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.partition = Partition.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -481,6 +574,9 @@ export const CollectBlobsRequest: MessageFns<CollectBlobsRequest> = {
     const message = createBaseCollectBlobsRequest();
     message.fence = (object.fence !== undefined && object.fence !== null) ? Fence.fromPartial(object.fence) : undefined;
     message.graceMs = object.graceMs ?? 0;
+    message.partition = (object.partition !== undefined && object.partition !== null)
+      ? Partition.fromPartial(object.partition)
+      : undefined;
     return message;
   },
 };
@@ -577,7 +673,7 @@ export const CollectBlobsResponse: MessageFns<CollectBlobsResponse> = {
 };
 
 function createBasePurgeAccountsRequest(): PurgeAccountsRequest {
-  return { fence: undefined, changeLogMs: 0 };
+  return { fence: undefined, changeLogMs: 0, partition: undefined };
 }
 
 export const PurgeAccountsRequest: MessageFns<PurgeAccountsRequest> = {
@@ -587,6 +683,9 @@ export const PurgeAccountsRequest: MessageFns<PurgeAccountsRequest> = {
     }
     if (message.changeLogMs !== 0) {
       writer.uint32(16).uint64(message.changeLogMs);
+    }
+    if (message.partition !== undefined) {
+      Partition.encode(message.partition, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -620,6 +719,14 @@ export const PurgeAccountsRequest: MessageFns<PurgeAccountsRequest> = {
             message.changeLogMs = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.partition = Partition.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -639,6 +746,9 @@ export const PurgeAccountsRequest: MessageFns<PurgeAccountsRequest> = {
     const message = createBasePurgeAccountsRequest();
     message.fence = (object.fence !== undefined && object.fence !== null) ? Fence.fromPartial(object.fence) : undefined;
     message.changeLogMs = object.changeLogMs ?? 0;
+    message.partition = (object.partition !== undefined && object.partition !== null)
+      ? Partition.fromPartial(object.partition)
+      : undefined;
     return message;
   },
 };
@@ -711,7 +821,7 @@ export const PurgeAccountsResponse: MessageFns<PurgeAccountsResponse> = {
 };
 
 function createBaseIndexMailboxesRequest(): IndexMailboxesRequest {
-  return { fence: undefined, accountIds: [] };
+  return { fence: undefined, accountIds: [], partition: undefined };
 }
 
 export const IndexMailboxesRequest: MessageFns<IndexMailboxesRequest> = {
@@ -721,6 +831,9 @@ export const IndexMailboxesRequest: MessageFns<IndexMailboxesRequest> = {
     }
     for (const v of message.accountIds) {
       writer.uint32(18).string(v!);
+    }
+    if (message.partition !== undefined) {
+      Partition.encode(message.partition, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -754,6 +867,14 @@ export const IndexMailboxesRequest: MessageFns<IndexMailboxesRequest> = {
             message.accountIds.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.partition = Partition.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -773,6 +894,9 @@ export const IndexMailboxesRequest: MessageFns<IndexMailboxesRequest> = {
     const message = createBaseIndexMailboxesRequest();
     message.fence = (object.fence !== undefined && object.fence !== null) ? Fence.fromPartial(object.fence) : undefined;
     message.accountIds = object.accountIds?.map((e) => e) || [];
+    message.partition = (object.partition !== undefined && object.partition !== null)
+      ? Partition.fromPartial(object.partition)
+      : undefined;
     return message;
   },
 };

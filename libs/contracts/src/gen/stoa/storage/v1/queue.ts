@@ -102,6 +102,7 @@ export interface ReportRequest {
 export interface ReportRequest_Notice {
   /** Deliver to this sender: a local account, or the queue. */
   recipient: string;
+  /** Empty: the directory tells where the recipient's mail goes. */
   accountId: string;
   message: Uint8Array;
 }
@@ -1431,7 +1432,7 @@ export const CancelResponse: MessageFns<CancelResponse> = {
   },
 };
 
-/** The durable outbound queue. One entry is one message for the recipients of one destination domain. */
+/** The durable outbound queue. One entry is one message for the recipients of one destination domain (a thousand at most). */
 export type QueueServiceDefinition = typeof QueueServiceDefinition;
 export const QueueServiceDefinition = {
   name: "QueueService",
@@ -1446,7 +1447,10 @@ export const QueueServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Reports what became of an entry's recipients. Refused with "conflict" when the lease is no longer the worker's. */
+    /**
+     * Reports what became of an entry's recipients. Refused with "conflict" when the lease is no longer the worker's, or was
+     * reported on already.
+     */
     report: {
       name: "Report",
       requestType: ReportRequest as typeof ReportRequest,

@@ -1,0 +1,195 @@
+import { type Client, coordinator, createInProcessClient, type Implementation } from '@stoa/contracts';
+import { StoaError } from '@stoa/plugin-sdk';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordingLogger } from '../../test/recording-logger.ts';
+import { CoordinatorEventClient } from './event-client.ts';
+
+type Definition = typeof coordinator.CoordinatorServiceDefinition;
+type Item = coordinator.SubscribeResponse['item'];
+
+/** A coordinator that a test plays by hand. */
+class FakeCoordinator {
+  readonly published: coordinator.PublishRequest[] = [];
+  refuse = false;
+  #feed: ((item: Item | Error) => void) | undefined;
+  #opened = Promise.withResolvers<void>();
+  hold: Promise<void> | undefined;
+
+  get client(): Client<Definition> {
+    const fake = this;
+    const implementation: Implementation<Definition> = {
+      async publish(request) {
+        await fake.hold;
+        if (fake.refuse) throw new StoaError('unavailable', 'away');
+        fake.published.push(request);
+        return {};
+      },
+      async *subscribe(_, { signal }) {
+        if (fake.refuse) throw new StoaError('unavailable', 'away');
+        const items: (Item | Error)[] = [{ $case: 'ready', value: {} }];
+        let wake = () => {};
+        fake.#feed = (item) => {
+          items.push(item);
+          wake();
+        };
+        signal.addEventListener('abort', () => wake());
+        fake.#opened.resolve();
+        while (!signal.aborted) {
+          const item = items.shift();
+          if (item instanceof Error) throw item;
+          if (item !== undefined) yield { item };
+          else {
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+          }
+        }
+      },
+      listMembers: async () => ({}),
+    };
+    return createInProcessClient(coordinator.CoordinatorServiceDefinition, implementation);
+  }
+
+  async opened(): Promise<void> {
+    await this.#opened.promise;
+    this.#opened = Promise.withResolvers();
+  }
+
+  say(item: Item | Error): void {
+    this.#feed?.(item);
+  }
+}
+
+const event = (accountId: string) => ({ $case: 'accountChanged' as const, value: { accountId } });
+
+describe('the event client', () => {
+  const heard: string[] = [];
+  let wake: () => void = () => {};
+  let fake: FakeCoordinator;
+  let client: CoordinatorEventClient;
+  let sessions = 3;
+  const logger = recordingLogger();
+
+  const until = async (count: number) => {
+    while (heard.length < count) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  const hear = (line: string) => {
+    heard.push(line);
+    wake();
+  };
+
+  beforeEach(async () => {
+    heard.length = 0;
+    fake = new FakeCoordinator();
+    client = new CoordinatorEventClient({
+      client: fake.client,
+      subscriber: 'n1:imap',
+      services: ['imap'],
+      logger,
+      sessions: () => sessions,
+      wait: async () => {},
+      random: () => 0,
+    });
+    client.subscribe({
+      event: ({ kind }, node) => hear(`${node} ${kind?.$case}`),
+      gap: (_, node) => hear(`gap ${node ?? 'any'}`),
+    });
+    client.start();
+    await fake.opened();
+    await until(1);
+  });
+
+  afterEach(() => client.stop());
+
+  it('begins with a gap, since nothing was heard before', () => {
+    expect(heard).toEqual(['gap any']);
+    expect(client.connected).toBe(true);
+  });
+
+  it('hands every event to every listener, one that throws does no harm', async () => {
+    client.subscribe({
+      event: () => {
+        throw new Error('mine');
+      },
+      gap() {},
+    });
+    const end = client.subscribe({ event: () => hear('second'), gap() {} });
+    const events = [{ traceParent: '', kind: { $case: 'queueReady' as const, value: {} } }];
+    fake.say({ $case: 'delivery', value: { nodeId: 'n2', events } } as unknown as Item);
+    await until(3);
+    expect(heard.slice(1)).toEqual(['n2 queueReady', 'second']);
+    end();
+    fake.say({ $case: 'delivery', value: { nodeId: 'n2', events } } as unknown as Item);
+    fake.say({ $case: 'gap', value: { nodeId: 'n2', reason: 'x', disconnected: false } });
+    await until(5);
+    expect(heard.slice(3)).toEqual(['n2 queueReady', 'gap n2']);
+  });
+
+  it('tells of a gap when the line breaks and when it stands again', async () => {
+    fake.say(new StoaError('unavailable', 'broke'));
+    await fake.opened();
+    await until(3);
+    expect(heard).toEqual(['gap any', 'gap any', 'gap any']);
+    expect(client.connected).toBe(true);
+  });
+
+  it('is not connected while the bus behind the coordinator is away', async () => {
+    fake.say({ $case: 'gap', value: { nodeId: '', reason: 'bus', disconnected: true } });
+    await until(2);
+    expect(client.connected).toBe(false);
+    fake.say({ $case: 'gap', value: { nodeId: '', reason: 'bus', disconnected: false } });
+    await until(3);
+    expect(client.connected).toBe(true);
+  });
+
+  it('sends what is published in one tick together, in order, one call at a time', async () => {
+    await client.flush();
+    fake.published.length = 0;
+    for (let i = 0; i < 1200; i++) client.publish(event(`a${i}`) as never);
+    await client.flush();
+    expect(fake.published.map(({ events }) => events.length)).toEqual([500, 500, 200]);
+    const ids = fake.published.flatMap(({ events }) =>
+      events.map(({ kind }) => (kind?.$case === 'accountChanged' ? kind.value.accountId : '')),
+    );
+    expect(ids).toEqual(Array.from({ length: 1200 }, (_, i) => `a${i}`));
+  });
+
+  it('holds so many events and no more while the coordinator does not take them', async () => {
+    await client.flush();
+    fake.published.length = 0;
+    const gate = Promise.withResolvers<void>();
+    fake.hold = gate.promise;
+    client.publish(event('first') as never);
+    await Promise.resolve();
+    for (let i = 0; i < 25_000; i++) client.publish(event(`a${i}`) as never);
+    gate.resolve();
+    await client.flush();
+    expect(fake.published.reduce((sum, { events }) => sum + events.length, 0)).toBeLessThanOrEqual(10_001);
+    const last = fake.published.at(-1)?.events.at(-1)?.kind;
+    expect(last).toMatchObject({ value: { accountId: 'a24999' } });
+  });
+
+  it('drops what the coordinator refuses, and says so', async () => {
+    fake.refuse = true;
+    client.publish(event('a') as never);
+    await client.flush();
+    expect(logger.lines.at(-1)).toMatchObject({ level: 'warn', fields: { events: 1 } });
+  });
+
+  it('tells how many sessions there are, again when it changed', async () => {
+    await client.flush();
+    expect(fake.published.at(-1)).toMatchObject({ subscriber: 'n1:imap', sessions: 3, events: [] });
+    const calls = fake.published.length;
+    client.tellSessions();
+    await client.flush();
+    expect(fake.published).toHaveLength(calls);
+    sessions = 4;
+    client.tellSessions();
+    await client.flush();
+    expect(fake.published.at(-1)).toMatchObject({ sessions: 4 });
+  });
+});

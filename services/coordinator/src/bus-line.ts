@@ -1,0 +1,93 @@
+import { type Bus, type BusSubscription, StoaError, toStoaError } from '@stoa/plugin-sdk';
+import type { Logger } from '@stoa/service-kit';
+import type { Clock } from './clock.ts';
+
+export interface BusLineOptions {
+  bus: Bus;
+  topic: string;
+  clock: Clock;
+  logger: Logger;
+  onMessage(payload: Uint8Array): void;
+  /** Nothing more may come until `onConnected`. */
+  onGap(reason: string): void;
+  onConnected(): void;
+}
+
+const RETRY_MIN_MS = 500;
+const RETRY_MAX_MS = 10_000;
+
+/** The subscription to the bus, which stands or is tried again: a node starts and works while its bus is away. */
+export class BusLine {
+  readonly #options: BusLineOptions;
+  #subscription: BusSubscription | undefined;
+  #cancelRetry: () => void = () => {};
+  #connected = false;
+  #closed = false;
+
+  constructor(options: BusLineOptions) {
+    this.#options = options;
+  }
+
+  /** Whether every message that is published now will be heard. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Subscribes; when the bus is away, again and again in the background. Rejects only with what a retry does not help. */
+  async open(): Promise<void> {
+    await this.#subscribe(RETRY_MIN_MS);
+  }
+
+  async publish(payload: Uint8Array, signal?: AbortSignal): Promise<void> {
+    if (this.#closed) throw new StoaError('unavailable', 'the coordinator has stopped');
+    await this.#options.bus.publish(this.#options.topic, payload, { signal });
+  }
+
+  async check(): Promise<void> {
+    await this.#options.bus.check();
+    if (!this.#connected) throw new StoaError('unavailable', 'the bus is not connected');
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#connected = false;
+    this.#cancelRetry();
+    await this.#subscription?.close();
+    this.#subscription = undefined;
+  }
+
+  async #subscribe(retryMs: number): Promise<void> {
+    const { bus, topic, clock, logger } = this.#options;
+    let subscription: BusSubscription;
+    try {
+      subscription = await bus.subscribe(topic, {
+        message: (payload) => {
+          if (!this.#closed) this.#options.onMessage(payload);
+        },
+        gap: (reason) => {
+          if (this.#closed) return;
+          this.#connected = false;
+          this.#options.onGap(reason);
+        },
+        connected: () => {
+          if (this.#closed) return;
+          this.#connected = true;
+          this.#options.onConnected();
+        },
+      });
+    } catch (error) {
+      const failure = toStoaError(error);
+      if (!failure.retryable) throw failure;
+      logger.warn({ error: failure, retryMs }, 'the bus cannot be reached and is tried again');
+      if (this.#closed) return;
+      this.#cancelRetry = clock.after(retryMs, () => {
+        this.#subscribe(Math.min(retryMs * 2, RETRY_MAX_MS)).catch((final: unknown) => {
+          logger.error({ error: toStoaError(final) }, 'the bus refuses the subscription');
+        });
+      });
+      return;
+    }
+    if (this.#closed) await subscription.close();
+    else this.#subscription = subscription;
+  }
+}

@@ -1,0 +1,80 @@
+import type { coordinator } from '@stoa/contracts';
+import { type Item, Subscriber } from './subscriber.ts';
+
+interface Registration {
+  name: string;
+  services: readonly string[];
+}
+
+/** Octets that one event holds in memory, about. */
+const EVENT_OCTETS = 256;
+
+export interface SubscribersHooks {
+  /** Whether the bus is away now. */
+  disconnected(): boolean;
+  opened(): void;
+  closed(): void;
+  overflowed(name: string): void;
+}
+
+/** The processes that listen to this coordinator: where to deliver, which services run there and how many sessions. */
+export class Subscribers {
+  readonly #hooks: SubscribersHooks;
+  readonly #registrations = new Map<Subscriber, Registration>();
+  readonly #sessions = new Map<string, number>();
+
+  constructor(hooks: SubscribersHooks) {
+    this.#hooks = hooks;
+  }
+
+  get services(): string[] {
+    return [...new Set([...this.#registrations.values()].flatMap(({ services }) => services))];
+  }
+
+  get sessions(): number {
+    let sum = 0;
+    for (const count of this.#sessions.values()) sum += count;
+    return sum;
+  }
+
+  /** Remembered while the process of this name listens. */
+  setSessions(name: string, sessions: number): void {
+    if (this.#listens(name)) this.#sessions.set(name, sessions);
+  }
+
+  async *open(registration: Registration, first: readonly Item[], signal: AbortSignal): AsyncGenerator<Item> {
+    const { name } = registration;
+    const subscriber = new Subscriber(() => {
+      this.#hooks.overflowed(name);
+      return this.#hooks.disconnected();
+    });
+    this.#registrations.set(subscriber, registration);
+    this.#hooks.opened();
+    try {
+      for (const item of first) subscriber.push(item);
+      yield* subscriber.items(signal);
+    } finally {
+      this.#registrations.delete(subscriber);
+      if (!this.#listens(name)) this.#sessions.delete(name);
+      this.#hooks.closed();
+    }
+  }
+
+  deliver(nodeId: string, events: coordinator.Event[], octets = events.length * EVENT_OCTETS): void {
+    this.push({ item: { $case: 'delivery', value: { nodeId, events } } }, octets);
+  }
+
+  push(item: Item, octets = 0): void {
+    for (const subscriber of this.#registrations.keys()) subscriber.push(item, octets);
+  }
+
+  /** Ends all subscriptions after what is queued. */
+  close(): void {
+    for (const subscriber of this.#registrations.keys()) subscriber.close();
+  }
+
+  #listens(name: string): boolean {
+    for (const registration of this.#registrations.values()) if (registration.name === name) return true;
+    return false;
+  }
+}

@@ -1,0 +1,96 @@
+import { type Bus, type BusListener, type BusSubscription, StoaError } from '@stoa/plugin-sdk';
+
+interface Station {
+  node: string;
+  listener: BusListener;
+  waiting: Uint8Array[];
+}
+
+/** What happens to one message on its way to one station. */
+export type Fate = 'deliver' | 'drop' | 'twice' | 'late';
+
+/** A bus between fake nodes. Messages wait until `pump`; what becomes of each is for the test to say. */
+export class TestBus {
+  readonly #stations = new Set<Station>();
+  readonly #away = new Set<string>();
+  readonly #refusals = new Map<string, StoaError>();
+
+  /** The bus as one node sees it. */
+  connect(node: string): Bus {
+    return {
+      publish: async (_topic, payload) => {
+        if (this.#away.has(node)) throw new StoaError('unavailable', 'the bus is away');
+        for (const station of this.#stations) {
+          if (!this.#away.has(station.node)) station.waiting.push(new Uint8Array(payload));
+        }
+      },
+      subscribe: async (_topic, listener): Promise<BusSubscription> => {
+        const refusal = this.#refusals.get(node);
+        if (refusal !== undefined) throw refusal;
+        if (this.#away.has(node)) throw new StoaError('unavailable', 'the bus is away');
+        const station = { node, listener, waiting: [] };
+        this.#stations.add(station);
+        listener.connected();
+        return { close: async () => void this.#stations.delete(station) };
+      },
+      check: async () => {
+        if (this.#away.has(node)) throw new StoaError('unavailable', 'the bus is away');
+      },
+      close: async () => {},
+    };
+  }
+
+  refuse(node: string, error: StoaError): void {
+    this.#refusals.set(node, error);
+  }
+
+  /** Cuts a node off; what waits for it is lost. */
+  cut(node: string): void {
+    if (this.#away.has(node)) return;
+    this.#away.add(node);
+    for (const station of this.#of(node)) {
+      station.waiting = [];
+      station.listener.gap('cut off');
+    }
+  }
+
+  mend(node: string): void {
+    if (!this.#away.delete(node)) return;
+    for (const station of this.#of(node)) station.listener.connected();
+  }
+
+  /** A process that is gone without a word. */
+  kill(node: string): void {
+    for (const station of this.#of(node)) this.#stations.delete(station);
+    this.#away.add(node);
+  }
+
+  /** Any bytes, as a stranger on the bus may send them. */
+  inject(payload: Uint8Array): void {
+    for (const station of this.#stations) station.waiting.push(payload);
+  }
+
+  /** Takes away what waits for a node. */
+  take(node: string): Uint8Array[] {
+    return this.#of(node).flatMap((station) => station.waiting.splice(0));
+  }
+
+  /** Brings what waits to those for whom it waits. */
+  pump(fate: (node: string) => Fate = () => 'deliver'): void {
+    for (const station of this.#stations) {
+      const late: Uint8Array[] = [];
+      for (const payload of station.waiting.splice(0)) {
+        const what = fate(station.node);
+        if (what === 'late') late.push(payload);
+        if (what === 'deliver' || what === 'twice') station.listener.message(payload);
+        if (what === 'twice') station.listener.message(payload);
+        if (what !== 'late' && late.length > 0) station.listener.message(late.shift() as Uint8Array);
+      }
+      station.waiting.unshift(...late);
+    }
+  }
+
+  #of(node: string): Station[] {
+    return [...this.#stations].filter((station) => station.node === node);
+  }
+}

@@ -1,0 +1,23 @@
+/** The shards of a role: how many there are, and which of them a node has a part in. */
+export interface Shards {
+  readonly count: number;
+  readonly own: readonly number[];
+}
+
+/** From the groups of the configuration. A role without groups is one shard that every node shares. */
+export function shardsOf(groups: readonly (readonly string[])[] | undefined, nodeId: string): Shards {
+  if (groups === undefined) return { count: 1, own: [0] };
+  return {
+    count: groups.length,
+    own: groups.flatMap((ids, index) => (ids.includes(nodeId) ? [index] : [])),
+  };
+}
+
+const encoder = new TextEncoder();
+
+/** The shard that an account or blob falls to: FNV-1a with 32 bits, as `Partition` of stoa.storage.v1 says. */
+export function shardOf(id: string | Uint8Array, count: number): number {
+  let hash = 0x811c9dc5;
+  for (const octet of typeof id === 'string' ? encoder.encode(id) : id) hash = Math.imul(hash ^ octet, 0x01000193);
+  return (hash >>> 0) % count;
+}
