@@ -33,7 +33,12 @@ describe.each(SHAPES)('the first mail, %s', (shape) => {
     await runProgram('python3', ['-c', SEND_WITH_SMTPLIB, String(stoa.port('smtp')), 'alice@example.test', text]);
     const user = 'alice@example.test';
     const python = await runProgram('python3', ['-c', READ_WITH_IMAPLIB, String(stoa.port('imap')), user, PASSWORD]);
-    const curl = await runProgram('curl', ['-sk', '-u', `${user}:${PASSWORD}`, `imaps://${stoa.address('imaps')}/INBOX;MAILINDEX=1`]);
+    const curl = await runProgram('curl', [
+      '-sk',
+      '-u',
+      `${user}:${PASSWORD}`,
+      `imaps://${stoa.address('imaps')}/INBOX;MAILINDEX=1`,
+    ]);
     const body = text.replaceAll('\n', '\r\n');
     for (const { stdout } of [python, curl]) {
       expect(stdout).toMatch(/^Return-Path: <out@elsewhere\.test>\r\nReceived: from /);
@@ -50,7 +55,9 @@ describe.each(SHAPES)('the first mail, %s', (shape) => {
     expect(stdout).toContain('250 2.0.0 Ok: queued as');
     const client = await imapClient(stoa, 'bob');
     await client.mailboxOpen('INBOX');
-    expect((await client.fetchOne('*', { envelope: true })) || undefined).toMatchObject({ envelope: { subject: 'by swaks' } });
+    expect((await client.fetchOne('*', { envelope: true })) || undefined).toMatchObject({
+      envelope: { subject: 'by swaks' },
+    });
     await client.logout();
   });
 
@@ -59,7 +66,12 @@ describe.each(SHAPES)('the first mail, %s', (shape) => {
     await client.mailboxOpen('INBOX');
     const told = once(client, 'exists');
     const idling = client.idle();
-    await sender(stoa).sendMail({ from: 'out@elsewhere.test', to: 'carol@example.test', subject: 'two', text: 'hello' });
+    await sender(stoa).sendMail({
+      from: 'out@elsewhere.test',
+      to: 'carol@example.test',
+      subject: 'two',
+      text: 'hello',
+    });
     const [event] = (await told) as [{ count: number }];
     expect(event.count).toBe(1);
     await client.noop();

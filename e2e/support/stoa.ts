@@ -123,6 +123,20 @@ ${more}
     await Promise.all(
       this.#groups.filter((group) => !this.#running.has(group.join())).map((group) => this.#startProcess(group)),
     );
+    await this.ready();
+  }
+
+  /** Resolves when every process says that it can do its work: those that lost another have found it again. */
+  async ready(): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    for (const { addresses, services } of this.#running.values()) {
+      for (;;) {
+        const response = await fetch(`http://${addresses['http']}/health/ready`);
+        if (response.ok) break;
+        if (Date.now() > deadline) throw new Error(`${services.join()} is not ready: ${await response.text()}`);
+        await response.arrayBuffer();
+      }
+    }
   }
 
   async #startProcess(services: readonly Service[]): Promise<void> {
@@ -177,6 +191,11 @@ ${more}
     return this.#of(service).addresses['http'] as string;
   }
 
+  /** Port of the gRPC server of the process that has a service. */
+  clusterPort(service: Service): number {
+    return this.#clusterPorts.get(this.shape === 'all-in-one' ? SERVICES[0] : service) as number;
+  }
+
   pid(service: Service): number {
     return this.#of(service).child.pid as number;
   }
@@ -193,7 +212,7 @@ ${more}
 
   /** A client of a contract, as the operator's commands have it. */
   client<D extends ServiceDefinition>(definition: D, service: Service = 'store-router'): Client<D> {
-    const port = this.#clusterPorts.get(this.shape === 'all-in-one' ? SERVICES[0] : service) as number;
+    const port = this.clusterPort(service);
     const tls = this.shape === 'all-in-one' ? undefined : this.pki;
     const channel = createChannel(`127.0.0.1:${port}`, channelCredentials(tls, { host: '127.0.0.1', port }));
     this.#channel?.close();

@@ -5,6 +5,7 @@ import type { ConfigDocument } from '../config/load.ts';
 import { sectionNames } from '../config/load.ts';
 import { formatAddress } from '../config/types.ts';
 import { CoordinatorEventClient } from '../events/event-client.ts';
+import { scopedEvents } from '../events/scoped-events.ts';
 import { HealthServer } from '../http/health-server.ts';
 import { DriverHost } from '../plugins/host.ts';
 import { ContractServer } from '../server/grpc-server.ts';
@@ -218,7 +219,7 @@ function contextOf(module: ServiceModule, parts: Parts): ServiceContext<unknown>
     node: parts.info,
     logger: parts.logger.child({ service: module.name }),
     client: (definition) => parts.channels.client(definition),
-    events: parts.events,
+    events: scopedEvents(parts.events, module.name),
     certificates: parts.certificates,
     driver: (kind) => parts.drivers.get(kind),
     now: Date.now,

@@ -80,7 +80,9 @@ export const outboundConfig = z
     'domain-concurrency': z.int().min(1).max(1000).default(5).describe('Deliveries at a time to one domain.'),
     'poll-interval': duration()
       .prefault('30s')
-      .describe('How often the queue is looked at when nothing wakes the sender; five seconds at most while events fail.'),
+      .describe(
+        'How often the queue is looked at when nothing wakes the sender; five seconds at most while events fail.',
+      ),
     schedule: z
       .array(duration())
       .min(1)
@@ -90,7 +92,9 @@ export const outboundConfig = z
     'delivery-timeout': duration()
       .prefault('15m')
       .describe('How long one attempt may take in all. A node that dies holds its deliveries back for so long.'),
-    smarthost: smarthost.optional().describe('A server that takes all mail for other domains, but what `routes` names.'),
+    smarthost: smarthost
+      .optional()
+      .describe('A server that takes all mail for other domains, but what `routes` names.'),
     routes: z
       .record(z.string().toLowerCase(), route)
       .default({})

@@ -48,7 +48,8 @@ export function replyStatus({ code, enhanced }: SmtpReply): string {
 /** A reply other than success as a result: 5xx fails, everything else is tried again. */
 export function refusedBy(reply: SmtpReply, remoteMta: string): RecipientResult {
   const permanent = reply.code >= 500;
-  const status = permanent || (reply.code >= 400 && reply.code < 500) ? replyStatus(reply) : ENHANCED_STATUS.tempProtocol;
+  const status =
+    permanent || (reply.code >= 400 && reply.code < 500) ? replyStatus(reply) : ENHANCED_STATUS.tempProtocol;
   return { state: permanent ? 'failed' : 'pending', status, diagnostic: replyText(reply), remoteMta };
 }
 

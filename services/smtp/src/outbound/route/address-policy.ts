@@ -68,6 +68,8 @@ function expand(address: string): number[] {
 /** The addresses of this machine. */
 export function ownAddresses(): ReadonlySet<string> {
   return new Set(
-    Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address.split('%')[0] as string)),
+    Object.values(networkInterfaces()).flatMap((list) =>
+      (list ?? []).map(({ address }) => address.split('%')[0] as string),
+    ),
   );
 }

@@ -45,6 +45,8 @@ async function lookUp(resolver: DnsResolver, domain: string): Promise<MxRecord[]
   try {
     return await resolver.mx(domain);
   } catch (cause) {
-    throw new DeliveryFailure(S.tempDirectoryFailure, 'the MX records of the domain cannot be looked up now', { cause });
+    throw new DeliveryFailure(S.tempDirectoryFailure, 'the MX records of the domain cannot be looked up now', {
+      cause,
+    });
   }
 }

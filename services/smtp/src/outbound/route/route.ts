@@ -58,7 +58,12 @@ export function routeOf(domain: string, options: RouteOptions): Destination {
   const plain = { tls: route?.tls ?? config.tls, implicitTls: false, login: undefined };
   if (route?.host !== undefined) {
     const { host, port } = route.host;
-    return { ...plain, key: `route ${host}:${port} ${plain.tls}`, fromDns: false, targets: () => configuredTargets(host, port, options) };
+    return {
+      ...plain,
+      key: `route ${host}:${port} ${plain.tls}`,
+      fromDns: false,
+      targets: () => configuredTargets(host, port, options),
+    };
   }
   return { ...plain, key: `mx ${domain}`, fromDns: true, targets: () => dnsTargets(domain, options) };
 }
@@ -105,9 +110,12 @@ async function* dnsTargets(domain: string, options: RouteOptions): AsyncGenerato
   }
   if (found > 0) return;
   if (unknown !== undefined) {
-    throw new DeliveryFailure(S.tempDirectoryFailure, 'the servers of the domain cannot be looked up now', { cause: unknown });
+    throw new DeliveryFailure(S.tempDirectoryFailure, 'the servers of the domain cannot be looked up now', {
+      cause: unknown,
+    });
   }
-  if (refused > 0) throw new DeliveryFailure('5.4.4', 'the servers of the domain have no address that mail may be sent to');
+  if (refused > 0)
+    throw new DeliveryFailure('5.4.4', 'the servers of the domain have no address that mail may be sent to');
   throw hosts.length === 1 && hosts[0] === domain
     ? new DeliveryFailure(S.badDomain, 'the domain does not exist, or has no server for mail')
     : new DeliveryFailure('5.4.4', 'the servers that the domain names do not exist');
