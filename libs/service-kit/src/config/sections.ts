@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { address, duration } from './types.ts';
+import { address, duration, path } from './types.ts';
 
 const SERVICE_NAMES = ['smtp', 'imap', 'store-router', 'coordinator', 'roles'] as const;
 
@@ -71,9 +71,9 @@ export const clusterSection = z.strictObject({
   listen: address().optional().describe('Address of the gRPC server of this process. Beyond loopback it needs `tls`.'),
   tls: z
     .strictObject({
-      ca: z.string().describe('PEM file with the certificate authority of the cluster.'),
-      cert: z.string().describe('PEM file with the certificate of this node.'),
-      key: z.string().describe('PEM file with its private key.'),
+      ca: path().describe('PEM file with the certificate authority of the cluster.'),
+      cert: path().describe('PEM file with the certificate of this node.'),
+      key: path().describe('PEM file with its private key.'),
     })
     .optional()
     .describe('Mutual TLS between processes; made by `stoa cluster init-ca` and `stoa cluster issue`.'),

@@ -112,7 +112,7 @@ async function start(given: Start): Promise<RunningNode> {
   certificates.watch();
   cleanUp.add('certificates', () => certificates.close());
 
-  const channels = new Channels(absolute(core.cluster, document.folder), ownersOf(modules), services);
+  const channels = new Channels(core.cluster, ownersOf(modules), services);
   cleanUp.add('channels', () => channels.close());
   const running = new Map<ServiceName, Service>();
   const events = new CoordinatorEventClient({
@@ -151,9 +151,7 @@ async function start(given: Start): Promise<RunningNode> {
     const grpc = new ContractServer(logger);
     server = grpc;
     for (const [owner, service] of running) for (const binding of service.contracts) grpc.add({ ...binding, owner });
-    addresses['cluster'] = formatAddress(
-      await grpc.listen(core.cluster.listen, absolute(core.cluster, document.folder).tls),
-    );
+    addresses['cluster'] = formatAddress(await grpc.listen(core.cluster.listen, core.cluster.tls));
     cleanUp.add('cluster', () => grpc.stop(2_000));
   }
   // Events flow as soon as a coordinator can be called; services that start later subscribe to a line that stands.
@@ -224,13 +222,6 @@ function contextOf(module: ServiceModule, parts: Parts): ServiceContext<unknown>
     driver: (kind) => parts.drivers.get(kind),
     now: Date.now,
   };
-}
-
-/** Paths of the cluster's TLS files, relative to the configuration. */
-function absolute(cluster: Start['core']['cluster'], folder: string): Start['core']['cluster'] {
-  if (cluster.tls === undefined) return cluster;
-  const { ca, cert, key } = cluster.tls;
-  return { ...cluster, tls: { ca: resolve(folder, ca), cert: resolve(folder, cert), key: resolve(folder, key) } };
 }
 
 /** For those who start nodes: which services a list such as "imap,smtp" or "all" means. */

@@ -21,7 +21,10 @@ export interface DispatcherOptions {
 /** Without events only asking tells that mail waits. */
 const BLIND_POLL_MS = 5_000;
 const MIN_PAUSE_MS = 100;
+const TAKEN_PAUSE_MS = 1_000;
 const LEASE_CALL_MS = 30_000;
+/** How long the last call may take when we stop. */
+const LAST_LEASE_MS = 3_000;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
@@ -32,7 +35,8 @@ export class Dispatcher {
   readonly #running = new Set<Promise<void>>();
   #unsubscribe: () => void = () => {};
   #loop: Promise<void> | undefined;
-  #stopped = new AbortController();
+  readonly #stopped = new AbortController();
+  readonly #abandoned = new AbortController();
   #woken = false;
   #wake: (() => void) | undefined;
   #retryMs = FIRST_RETRY_MS;
@@ -62,7 +66,10 @@ export class Dispatcher {
     this.#unsubscribe();
     this.#stopped.abort();
     this.#wakeUp();
+    // Given up at once, the call could have leased entries that nobody would deliver before the lease ends.
+    const timer = setTimeout(() => this.#abandoned.abort(), LAST_LEASE_MS);
     await this.#loop;
+    clearTimeout(timer);
   }
 
   /** Resolves when no delivery is under way. */
@@ -91,7 +98,7 @@ export class Dispatcher {
       response = await queue.lease(
         // One limit is for all domains, so the one with the most deliveries sets it.
         { worker, limit: room, leaseMs, limitPerDomain: perDomain - most, busyDomains: busy },
-        { timeoutMs: LEASE_CALL_MS, signal: this.#stopped.signal },
+        { timeoutMs: LEASE_CALL_MS, signal: this.#abandoned.signal },
       );
       this.#retryMs = FIRST_RETRY_MS;
     } catch (error) {
@@ -107,8 +114,9 @@ export class Dispatcher {
     if (response.entries.length > 0) return 0;
     const poll = events.connected ? config['poll-interval'] : Math.min(config['poll-interval'], BLIND_POLL_MS);
     const due = response.nextDueAt - now();
-    // What is due and was not given is for busy domains; the end of a delivery wakes us.
-    if (response.nextDueAt === 0 || due <= 0) return poll;
+    if (response.nextDueAt === 0) return poll;
+    // What is due and was not given is for busy domains: the end of a delivery wakes us. Else somebody was quicker.
+    if (due <= 0) return busy.length > 0 ? poll : Math.min(poll, TAKEN_PAUSE_MS);
     return Math.max(Math.min(due, poll), MIN_PAUSE_MS);
   }
 

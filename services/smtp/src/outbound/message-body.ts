@@ -43,7 +43,7 @@ export class MessageBody {
   /** Begins to read, so that it is known that the message is there. Rejects with DeliveryFailure. */
   async open(): Promise<OpenBody> {
     const source = this.#read(0);
-    let first = Buffer.alloc(0);
+    let first: Buffer = Buffer.alloc(0);
     let length: number | undefined;
     for (let step = await source.next(); step.done !== true; step = await source.next()) {
       first = first.length === 0 ? step.value : Buffer.concat([first, step.value]);

@@ -87,7 +87,10 @@ export class ServerConnection {
     this.#stopWatching = () => {};
     if (signal === undefined) return;
     const abort = () => this.#fail(new Error('the delivery was stopped'));
-    if (signal.aborted) return abort();
+    if (signal.aborted) {
+      abort();
+      return;
+    }
     signal.addEventListener('abort', abort, { once: true });
     this.#stopWatching = () => signal.removeEventListener('abort', abort);
   }
