@@ -15,7 +15,8 @@ const KINDS: Readonly<Record<string, { suite: string; capabilities: string; titl
 export function generateDriver(root: string, kind: string, name: string): string {
   const facts = KINDS[kind];
   if (facts === undefined) throw new Error(`a driver's kind is one of ${Object.keys(KINDS).join(', ')}`);
-  if (!/^[a-z][a-z0-9-]*$/.test(name)) throw new Error('a driver\'s name has lower-case letters, digits and dashes, such as "example"');
+  if (!/^[a-z][a-z0-9-]*$/.test(name))
+    throw new Error('a driver\'s name has lower-case letters, digits and dashes, such as "example"');
   const folder = join(root, 'drivers', `${kind}-${name}`);
   if (existsSync(folder)) throw new Error(`${folder} exists already`);
   const file = kind === 'bus' ? 'bus' : 'store';
@@ -37,7 +38,10 @@ export function generateDriver(root: string, kind: string, name: string): string
     keywords: ['stoa-driver'],
     exports: { '.': { 'stoa-source': './src/index.ts', types: './dist/index.d.ts', default: './dist/index.js' } },
     files: ['dist'],
-    scripts: { build: 'tsc -p tsconfig.build.json', test: `vitest run --root ../.. --project unit drivers/${kind}-${name}` },
+    scripts: {
+      build: 'tsc -p tsconfig.build.json',
+      test: `vitest run --root ../.. --project unit drivers/${kind}-${name}`,
+    },
     dependencies: { '@stoa/plugin-sdk': '0.1.0', zod: '^4.6.7' },
   };
   const build = {

@@ -21,7 +21,7 @@ const AUTHENTICATED = [
   'BINARY',
 ] as const;
 
-/** What the server can do for this session now (RFC 9051 section 7.2.2). */
+/** What the server can do for this session now (RFC 9051 section 7.2.2; STATUS=SIZE is RFC 8438). */
 export function capabilities(session: Session): string {
   const list: string[] = [...ALWAYS];
   if (session.account === undefined) {
