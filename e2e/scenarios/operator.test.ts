@@ -1,33 +1,10 @@
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imapClient, sender } from '../support/clients.ts';
+import { operate, stoaCommand } from '../support/commands.ts';
 import { SHAPES, Stoa } from '../support/stoa.ts';
-
-const main = resolve(import.meta.dirname, '../../apps/stoa/src/main.ts');
-
-interface Ended {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function stoaCommand(
-  args: readonly string[],
-  options: { input?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Ended> {
-  return new Promise((done) => {
-    const child = execFile(
-      process.execPath,
-      ['--conditions=stoa-source', main, ...args],
-      { env: { ...process.env, ...options.env } },
-      (error, stdout, stderr) => done({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-    child.stdin?.end(options.input ?? '');
-  });
-}
 
 describe.each(SHAPES)("the operator's commands, %s", (shape) => {
   let stoa: Stoa;
@@ -37,12 +14,7 @@ describe.each(SHAPES)("the operator's commands, %s", (shape) => {
   afterAll(async () => stoa[Symbol.asyncDispose]());
 
   it('make domains, accounts and aliases that take mail, and say with their exit code what went wrong', async () => {
-    const server = `127.0.0.1:${stoa.clusterPort('store-router')}`;
-    const at = (args: readonly string[], input?: string) =>
-      stoaCommand(
-        [...args, '--config', join(stoa.folder, 'stoa.toml'), '--server', server],
-        input === undefined ? {} : { input },
-      );
+    const at = (args: readonly string[], input?: string) => operate(stoa, args, input);
     expect(await at(['domain', 'add', 'example.test'])).toMatchObject({ code: 0, stdout: 'added example.test\n' });
     expect(await at(['domain', 'add', 'example.test'])).toMatchObject({ code: 5 });
     expect(
@@ -103,8 +75,14 @@ describe.each(SHAPES)("the operator's commands, %s", (shape) => {
     expect(stderr).toContain(`${file}:5: unknown key smtp.max-mesage-size; did you mean max-message-size?`);
   });
 
-  it.runIf(shape === 'all-in-one')('the gRPC server answers health checks and reflection', async () => {
-    const client = new Client(stoa.address('cluster'), credentials.createInsecure());
+  it('the gRPC server answers health checks and reflection', async () => {
+    const { ca, key, cert } = stoa.pki;
+    const client = new Client(
+      `127.0.0.1:${stoa.clusterPort('store-router')}`,
+      shape === 'all-in-one'
+        ? credentials.createInsecure()
+        : credentials.createSsl(readFileSync(ca), readFileSync(key), readFileSync(cert)),
+    );
     const raw = (octets: Buffer) => octets;
     const health = await new Promise<Buffer>((done, failed) =>
       client.makeUnaryRequest(

@@ -1,30 +1,7 @@
-import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imapClient, sender } from '../support/clients.ts';
+import { LineClient } from '../support/line-client.ts';
 import { SHAPES, Stoa } from '../support/stoa.ts';
-
-/** Lines of a plain connection, one at a time. */
-class LineClient {
-  readonly socket: Socket;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
-    this.#lines = createInterface({ input: this.socket })[Symbol.asyncIterator]();
-  }
-
-  /** The next line; undefined when the server ended the connection. */
-  async line(): Promise<string | undefined> {
-    const { value, done } = await this.#lines.next();
-    return done === true ? undefined : value;
-  }
-
-  async say(text: string): Promise<string | undefined> {
-    this.socket.write(`${text}\r\n`);
-    return this.line();
-  }
-}
 
 describe.each(SHAPES)('a stop and a start, %s', (shape) => {
   let stoa: Stoa;

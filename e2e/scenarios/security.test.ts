@@ -1,42 +1,14 @@
+import { once } from 'node:events';
 import { copyFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { connect as connectTls } from 'node:tls';
 import { storage } from '@stoa/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imapClient } from '../support/clients.ts';
+import { LineClient } from '../support/line-client.ts';
 import { makeServerCertificate } from '../support/pki.ts';
 import { SHAPES, Stoa } from '../support/stoa.ts';
-
-class LineClient {
-  readonly socket: Socket;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(port: number) {
-    this.socket = connect(port, '127.0.0.1');
-    this.#lines = createInterface({ input: this.socket })[Symbol.asyncIterator]();
-  }
-
-  async line(): Promise<string> {
-    const { value, done } = await this.#lines.next();
-    return done === true ? '(closed)' : value;
-  }
-
-  /** Lines up to the one that begins with `last`. */
-  async until(last: string): Promise<string[]> {
-    const lines: string[] = [];
-    for (;;) {
-      const line = await this.line();
-      lines.push(line);
-      if (line.startsWith(last) || line === '(closed)') return lines;
-    }
-  }
-
-  say(text: string): void {
-    this.socket.write(`${text}\r\n`);
-  }
-}
 
 /** Common name of the certificate that a TLS port presents for a server name. */
 async function presented(port: number, servername: string): Promise<string | undefined> {
@@ -55,22 +27,20 @@ describe.each(SHAPES)('security, %s', (shape) => {
 
   beforeAll(async () => {
     stoa = await Stoa.start(shape, { toml: '[store-router.auth]\nmax-failures-per-account = 5\n' });
-    await stoa.provision('alice', 'bob', 'carol');
+    await stoa.provision('alice', 'bob', 'carol', 'dave');
   });
   afterAll(async () => stoa[Symbol.asyncDispose]());
 
   it('refuses plain-text logins without TLS', async () => {
     const imap = new LineClient(stoa.port('imap'));
     expect(await imap.line()).toContain('LOGINDISABLED');
-    imap.say('a LOGIN alice@example.test x');
-    expect(await imap.line()).toMatch(/^a NO \[PRIVACYREQUIRED\]/);
+    expect(await imap.say('a LOGIN alice@example.test x')).toMatch(/^a NO \[PRIVACYREQUIRED\]/);
     imap.socket.destroy();
     const smtp = new LineClient(stoa.port('submission'));
     await smtp.line();
-    smtp.say('EHLO client.test');
+    expect(await smtp.say('EHLO client.test')).toMatch(/^250-/);
     expect((await smtp.until('250 ')).join()).not.toContain('AUTH');
-    smtp.say('AUTH PLAIN AGEAYg==');
-    expect(await smtp.line()).toMatch(/^538 /);
+    expect(await smtp.say('AUTH PLAIN AGEAYg==')).toMatch(/^538 /);
     smtp.socket.destroy();
   });
 
@@ -95,8 +65,7 @@ describe.each(SHAPES)('security, %s', (shape) => {
   it('throws away commands that were sent before the TLS handshake', async () => {
     const imap = new LineClient(stoa.port('imap'));
     await imap.line();
-    imap.say('a STARTTLS\r\nb LOGIN alice@example.test x');
-    expect(await imap.line()).toMatch(/^a OK /);
+    expect(await imap.say('a STARTTLS\r\nb LOGIN alice@example.test x')).toMatch(/^a OK /);
     const secure = connectTls({ socket: imap.socket, rejectUnauthorized: false });
     const lines = createInterface({ input: secure })[Symbol.asyncIterator]();
     secure.write('c NOOP\r\n');
@@ -113,9 +82,23 @@ describe.each(SHAPES)('security, %s', (shape) => {
     await expect.poll(() => presented(port, 'renewed.example.test'), { timeout: 10_000 }).toBe('renewed.example.test');
   });
 
+  it('ends the sessions of an account whose password was changed', async () => {
+    const client = await imapClient(stoa, 'dave');
+    const closed = once(client, 'close');
+    await stoa
+      .client(storage.DirectoryServiceDefinition)
+      .updateAccount({ address: 'dave@example.test', password: 'a better password' });
+    await closed;
+    const again = await imapClient(stoa, 'dave', 'a better password');
+    await again.logout();
+    expect(
+      await imapClient(stoa, 'dave').catch((error: { serverResponseCode?: string }) => error.serverResponseCode),
+    ).toBe('AUTHENTICATIONFAILED');
+  });
+
   it('ends the sessions of an account that is disabled', async () => {
     const client = await imapClient(stoa, 'alice');
-    const closed = new Promise<void>((resolve) => client.on('close', resolve));
+    const closed = once(client, 'close');
     await stoa
       .client(storage.DirectoryServiceDefinition)
       .updateAccount({ address: 'alice@example.test', disabled: true });

@@ -21,6 +21,9 @@ export async function runProgram(
   return run(program, args, { ...options, env, maxBuffer: 64 * 1024 * 1024, timeout: 60_000 });
 }
 
+/** Users are of example.test unless their address says otherwise. */
+const addressOf = (user: string) => (user.includes('@') ? user : `${user}@example.test`);
+
 /** imapflow over TLS, logged in. */
 export async function imapClient(stoa: Stoa, user: string, password = PASSWORD): Promise<ImapFlow> {
   const client = new ImapFlow({
@@ -28,7 +31,7 @@ export async function imapClient(stoa: Stoa, user: string, password = PASSWORD):
     port: stoa.port('imaps'),
     secure: true,
     tls: { rejectUnauthorized: false },
-    auth: { user: `${user}@example.test`, pass: password },
+    auth: { user: addressOf(user), pass: password },
     logger: false,
     // Scenarios say when they idle.
     disableAutoIdle: true,
@@ -56,6 +59,6 @@ export function submitter(stoa: Stoa, user: string): Transporter {
     secure: false,
     requireTLS: true,
     tls: { rejectUnauthorized: false },
-    auth: { user: `${user}@example.test`, pass: PASSWORD },
+    auth: { user: addressOf(user), pass: PASSWORD },
   });
 }

@@ -221,10 +221,15 @@ ${more}
   }
 
   /** Makes the domain example.test and accounts in it, all with the same password. */
-  async provision(...names: string[]): Promise<void> {
+  provision(...names: string[]): Promise<void> {
+    return this.provisionDomain('example.test', ...names);
+  }
+
+  /** Makes a domain and accounts in it, all with the same password. */
+  async provisionDomain(domain: string, ...names: string[]): Promise<void> {
     const directory = this.client(storage.DirectoryServiceDefinition);
-    await directory.createDomain({ name: 'example.test' });
-    for (const name of names) await directory.createAccount({ address: `${name}@example.test`, password: PASSWORD });
+    await directory.createDomain({ name: domain });
+    for (const name of names) await directory.createAccount({ address: `${name}@${domain}`, password: PASSWORD });
   }
 
   /** Ends the process with a service, at once. Resolves when it is gone. */

@@ -8,14 +8,14 @@ export interface WantedRange {
   end: number;
 }
 
-/** Octets of one FETCH at most before the client has taken some. */
+/** A client takes its time to read what is streamed to it. */
 const READ_TIMEOUT_MS = 10 * 60_000;
 
 /**
  * Reads ranges of blobs in their order from one stream, piece by piece as they are written to the client.
  */
 export class BodyReader {
-  readonly #stream: AsyncIterator<storage.ReadResponse>;
+  readonly #stream: AsyncIterator<storage.ReadResponse> | undefined;
   #pending: storage.ReadResponse | undefined;
   #index = -1;
 
@@ -24,6 +24,7 @@ export class BodyReader {
     ranges: readonly WantedRange[],
     signal: AbortSignal,
   ) {
+    if (ranges.length === 0) return;
     const stream = blobs.read({ ranges }, { signal, timeoutMs: READ_TIMEOUT_MS });
     this.#stream = stream[Symbol.asyncIterator]();
   }
@@ -31,6 +32,11 @@ export class BodyReader {
   /** Goes on to the next range. */
   next(): void {
     this.#index += 1;
+  }
+
+  /** Goes on to before the range of that index, which `next` then begins; what is left of those before it is passed over. */
+  skipTo(index: number): void {
+    this.#index = index - 1;
   }
 
   /** The next octets of the current range; undefined at its end. Rejects when it cannot be read. */
@@ -53,19 +59,20 @@ export class BodyReader {
     }
   }
 
-  /** All of the current range; it must be small. */
+  /** All of the next range; it must be small. */
   async readAll(): Promise<Buffer> {
+    this.next();
     const pieces: Uint8Array[] = [];
     for (let piece = await this.read(); piece !== undefined; piece = await this.read()) pieces.push(piece);
     return Buffer.concat(pieces);
   }
 
   async #take(): Promise<storage.ReadResponse | undefined> {
-    const step = await this.#stream.next();
-    return step.done === true ? undefined : step.value;
+    const step = await this.#stream?.next();
+    return step === undefined || step.done === true ? undefined : step.value;
   }
 
   async close(): Promise<void> {
-    await this.#stream.return?.();
+    await this.#stream?.return?.();
   }
 }

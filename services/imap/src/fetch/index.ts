@@ -4,19 +4,22 @@ import {
   countNumbers,
   type FetchCommand,
   FLAG,
-  type MessageRun,
+  MAX_NUMBER,
   type NumberSet,
   numberSetOf,
+  resolveSequenceSet,
   writeVanished,
 } from '@stoa/mail';
 import { bad, no, ok } from '../errors.ts';
 import type { SelectedMailbox } from '../selected-mailbox.ts';
 import type { CommandContext, Completion } from '../session-types.ts';
-import { MessageWriter, UnknownEncoding } from './message-writer.ts';
+import { type Failures, MessageWriter } from './message-writer.ts';
 import { type FetchPlan, planFetch } from './plan.ts';
 
 /** Messages whose bodies are read as one stream. */
 const MESSAGES_PER_STREAM = 256;
+
+const RECORDS_TIMEOUT_MS = 30 * 60_000;
 
 const EXPUNGED = no('Some messages were expunged', 'EXPUNGEISSUED');
 
@@ -41,24 +44,18 @@ export async function runFetch(
     await writeLines(context, selected, uids, plan);
     return ok('FETCH completed');
   }
-  try {
-    const { written, failed } = await writeRecords(context, selected, uids, plan);
-    if (failed > 0) return no('Some messages cannot be read now', 'UNAVAILABLE');
-    // Gone from the store while this client still counts them (RFC 2180 section 4.1).
-    return written < countNumbers(uids) ? EXPUNGED : ok('FETCH completed');
-  } catch (error) {
-    if (error instanceof UnknownEncoding) return no(error.message, 'UNKNOWN-CTE');
-    throw error;
-  }
+  const { written, unreadable, undecodable } = await writeRecords(context, selected, uids, plan);
+  if (unreadable > 0) return no('Some messages cannot be read now', 'UNAVAILABLE');
+  // RFC 3516 section 4.3.
+  if (undecodable > 0) return no('Unknown Content-Transfer-Encoding', 'UNKNOWN-CTE');
+  // Gone from the store while this client still counts them (RFC 2180 section 4.1).
+  return written < countNumbers(uids) ? EXPUNGED : ok('FETCH completed');
 }
 
 async function tellVanished(context: CommandContext, selected: SelectedMailbox, command: FetchCommand): Promise<void> {
-  // The set may name UIDs that no longer are; `*` means the last there is.
-  const named = command.set === '$' ? selected.saved : command.set.map((bound) => (bound === 0 ? 0xffffffff : bound));
-  const ranges: number[] = [];
-  for (let i = 0; i + 1 < named.length; i += 2)
-    ranges.push(Math.min(named[i]!, named[i + 1]!), Math.max(named[i]!, named[i + 1]!));
-  const vanished = await selected.vanishedSince(command.changedSince as number, ranges);
+  // The set may name UIDs that no longer are, up to the highest there ever was.
+  const named = resolveSequenceSet(command.set, MAX_NUMBER, selected.saved);
+  const vanished = await selected.vanishedSince(command.changedSince as number, named);
   if (vanished.length === 0) return;
   const writer = new ByteWriter();
   writeVanished(writer, vanished, true);
@@ -67,15 +64,11 @@ async function tellVanished(context: CommandContext, selected: SelectedMailbox, 
 
 function changedSince(selected: SelectedMailbox, uids: NumberSet, modseq: number): NumberSet {
   const changed: number[] = [];
-  for (const { chunk, from, to } of newestRuns(selected, uids)) {
+  for (const { chunk, from, to } of selected.shown.runsOfUids(uids)) {
     if (chunk.maxModseq <= modseq) continue;
     for (let i = from; i < to; i++) if ((chunk.modseqs[i] as number) > modseq) changed.push(chunk.uids[i] as number);
   }
   return numberSetOf(changed);
-}
-
-function newestRuns(selected: SelectedMailbox, uids: NumberSet): Generator<MessageRun> {
-  return selected.shown.runsOfUids(uids);
 }
 
 /** One call for all messages of the command that do not have the flag. */
@@ -122,20 +115,19 @@ async function writeRecords(
   selected: SelectedMailbox,
   uids: NumberSet,
   plan: FetchPlan,
-): Promise<{ written: number; failed: number }> {
+): Promise<{ written: number } & Failures> {
   const messages = new MessageWriter(context, selected, plan);
   const { accountId, mailboxId } = selected;
   let batch: storage.MessageRecord[] = [];
   let written = 0;
-  let failed = 0;
   const writeBatch = async () => {
-    failed += await messages.write(batch);
+    await messages.write(batch);
     written += batch.length;
     batch = [];
   };
   const records = context.mail.fetchMessages(
     { accountId, mailboxId, uids: { bounds: uids } },
-    { routeKey: accountId, signal: context.signal, timeoutMs: 30 * 60_000 },
+    { routeKey: accountId, signal: context.signal, timeoutMs: RECORDS_TIMEOUT_MS },
   );
   for await (const page of records) {
     for (const record of page.messages) {
@@ -145,5 +137,5 @@ async function writeRecords(
     }
   }
   if (batch.length > 0) await writeBatch();
-  return { written, failed };
+  return { written, ...messages.failures };
 }

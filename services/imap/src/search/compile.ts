@@ -6,6 +6,7 @@ import {
   type NumberSet,
   resolveSequenceSet,
   type SearchKey,
+  type SequenceSet,
 } from '@stoa/mail';
 import { StoaError } from '@stoa/plugin-sdk';
 import {
@@ -100,10 +101,7 @@ export function compileSearch(keys: readonly SearchKey[], mailbox: SearchedMailb
 }
 
 /** Message numbers beyond the last name nothing: unlike FETCH, SEARCH has no message to miss. */
-function uidsOf(
-  set: Extract<SearchKey, { type: 'sequence' }>['set'],
-  { shown, saved }: Pick<SearchedMailbox, 'shown' | 'saved'>,
-): NumberSet {
+function uidsOf(set: SequenceSet, { shown, saved }: Pick<SearchedMailbox, 'shown' | 'saved'>): NumberSet {
   if (set === '$') return saved;
   return shown.uidsOfSequences(resolveSequenceSet(set, shown.count));
 }
@@ -115,8 +113,10 @@ function flagTest(flag: string, keywords: readonly string[]): Test {
   return number < 0 ? new Constant(FALSE) : new HasKeyword(number);
 }
 
+type DateKey = Extract<SearchKey, { sent: boolean }>;
+
 /** The internal date's day is that in UTC, the zone in which FETCH shows it. */
-function receivedTest({ type, date }: Extract<SearchKey, { sent: boolean }>): Test {
+function receivedTest({ type, date }: DateKey): Test {
   const start = daysSinceEpoch(date) * DAY;
   const least = type === 'before' ? Number.NEGATIVE_INFINITY : start;
   const below = type === 'before' ? start : type === 'on' ? start + DAY : Number.POSITIVE_INFINITY;

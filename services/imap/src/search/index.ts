@@ -1,85 +1,121 @@
-import type { MailboxSnapshot, NumberSet, SearchCommand, SearchKey } from '@stoa/mail';
-import type { SelectedMailbox } from '../selected-mailbox.ts';
-import type { CommandContext, Completion } from '../session-types.ts';
-import { eachKey, evaluate, type IndexedMessage, type SearchFacts } from './evaluate.ts';
+import {
+  type MailboxSnapshot,
+  type NumberSet,
+  NumberSetBuilder,
+  type SearchCommand,
+  type SearchKey,
+  unionOfSets,
+} from '@stoa/mail';
+import { ok } from '../errors.ts';
+import type { CommandContext, Completion, SelectedView } from '../session-types.ts';
+import { compileSearch, type Search } from './compile.ts';
+import { MessageLooker } from './look.ts';
 import { narrow } from './narrow.ts';
-import { respond } from './respond.ts';
-import { verify } from './verify.ts';
+import { returned, searchResponse } from './result.ts';
+import { Slices } from './slices.ts';
+import { FALSE, type Test, TRUE } from './tests.ts';
 
-/** Messages after which the event loop gets a turn. */
-const MESSAGES_PER_TURN = 20_000;
+/** The index is asked only where more messages than these would have to be read. */
+const FEW_MESSAGES = 8;
 
-/**
- * SEARCH and UID SEARCH (RFC 9051 section 6.4.4). First what the index of the mailbox can decide, then what the full-text
- * index rules out, then the messages that are left are read; so the result never depends on how far an index has come.
- */
+/** RETURN () and, for a client of IMAP4rev2, no RETURN at all (RFC 9051 section 6.4.4). */
+const RETURN_ALL = { min: false, max: false, all: true, count: false, save: false };
+
+/** SEARCH and UID SEARCH (RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 7162 section 3.1.5). */
 export async function runSearch(
   context: CommandContext,
-  selected: SelectedMailbox,
+  selected: SelectedView,
   command: SearchCommand,
 ): Promise<Completion> {
-  const root: SearchKey = { type: 'and', keys: command.keys };
-  const keys = [...eachKey(root)];
-  if (keys.some((key) => key.type === 'modseq')) context.enableCondstore();
-  const facts = factsOf(selected, keys);
-  const found = await search(context, selected, root, keys, facts);
-  return respond(
-    context,
-    selected,
-    command,
-    found,
-    keys.some((key) => key.type === 'modseq'),
-  );
-}
-
-function factsOf(selected: SelectedMailbox, keys: readonly SearchKey[]): SearchFacts {
-  const sets = new Map<SearchKey, NumberSet>();
-  for (const key of keys) {
-    if (key.type === 'uid' || key.type === 'sequence') sets.set(key, selected.resolve(key.set, key.type === 'uid'));
+  const withModseq = command.keys.some(asksForModseq);
+  if (withModseq) context.enableCondstore();
+  const options = command.return ?? (context.options.rev2 ? RETURN_ALL : undefined);
+  const { shown } = selected;
+  let uids: NumberSet;
+  try {
+    uids = await findMessages(context, selected, command.keys);
+  } catch (error) {
+    // A search that failed saves the empty set (RFC 5182 section 2.1).
+    if (options?.save) selected.saved = [];
+    throw error;
   }
-  return { keywords: selected.keywords, isRecent: (uid) => selected.isRecent(uid), sets };
+  if (options?.save) selected.saved = returned(options, uids);
+  context.writer.write(searchResponse(command, options, { shown, uids, withModseq }));
+  return ok(options?.save ? 'SEARCH completed, result saved' : 'SEARCH completed');
 }
 
-function* eachMessage(snapshot: MailboxSnapshot): Generator<IndexedMessage> {
-  for (const { chunk, from, to, sequence } of snapshot.runs()) {
-    for (let index = from; index < to; index++) {
-      yield { chunk, index, sequence: sequence + index - from, uid: chunk.uids[index] as number };
-    }
-  }
-}
-
-/** UIDs that match, ascending. */
-async function search(
+/** UIDs of the messages that all the keys are true of. Rejects rather than leave out what could not be read. */
+async function findMessages(
   context: CommandContext,
-  selected: SelectedMailbox,
-  root: SearchKey,
+  selected: SelectedView,
   keys: readonly SearchKey[],
-  facts: SearchFacts,
-): Promise<number[]> {
-  const found: number[] = [];
-  const open: IndexedMessage[] = [];
-  let seen = 0;
-  for (const message of eachMessage(selected.shown)) {
-    const verdict = evaluate(facts, message, root, () => undefined);
-    if (verdict === true) found.push(message.uid);
-    else if (verdict === undefined) open.push(message);
-    seen += 1;
-    if (seen % MESSAGES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
+): Promise<NumberSet> {
+  const search = compileSearch(keys, selected);
+  const { shown } = selected;
+  const { found, open } = await sift(context, search.test, shown, [1, shown.lastUid]);
   if (open.length === 0) return found;
+  const late = await settle(context, selected, search, open);
+  return late.length === 0 ? found : unionOfSets(found, late);
+}
 
-  const narrowing = await narrow(context, selected, keys);
-  const unread = new Map<number, IndexedMessage>();
-  for (const message of open) {
-    const verdict = evaluate(facts, message, root, (key) => narrowing.verdict(key, message.uid));
-    if (verdict === true) found.push(message.uid);
-    else if (verdict === undefined) unread.set(message.uid, message);
+async function settle(
+  context: CommandContext,
+  selected: SelectedView,
+  search: Search,
+  open: NumberSet,
+): Promise<NumberSet> {
+  const { shown } = selected;
+  let left = open;
+  let found: NumberSet = [];
+  if (isMany(open)) {
+    await narrow(context, selected, search.contents);
+    ({ found, open: left } = await sift(context, search.test, shown, open));
   }
-  if (unread.size > 0) {
-    await verify(context, selected, [...unread.keys()], keys, (uid, answers) => {
-      const message = unread.get(uid);
-      if (message !== undefined && evaluate(facts, message, root, answers) === true) found.push(uid);
-    });
+  const seen = await new MessageLooker(context, selected, search).look(left);
+  return unionOfSets(found, seen);
+}
+
+function isMany(set: NumberSet): boolean {
+  let count = 0;
+  for (let i = 0; i + 1 < set.length && count <= FEW_MESSAGES; i += 2)
+    count += (set[i + 1] as number) - (set[i] as number) + 1;
+  return count > FEW_MESSAGES;
+}
+
+/** Judges messages by the mailbox's index: those that are found, and those that it does not tell. */
+async function sift(
+  { signal }: Pick<CommandContext, 'signal'>,
+  test: Test,
+  shown: MailboxSnapshot,
+  uids: NumberSet,
+): Promise<{ found: NumberSet; open: NumberSet }> {
+  const found = new NumberSetBuilder();
+  const open = new NumberSetBuilder();
+  const slices = new Slices(signal);
+  const { verdicts } = test;
+  for (const run of shown.runsOfUids(uids)) {
+    test.judge(run);
+    const { chunk, from, to } = run;
+    for (let i = from; i < to; i++) {
+      const verdict = verdicts[i - from];
+      if (verdict !== FALSE) (verdict === TRUE ? found : open).add(chunk.uids[i] as number);
+    }
+    if (slices.isOver) await slices.next();
   }
-  return found.sort((a, b) => a - b);
+  return { found: found.bounds, open: open.bounds };
+}
+
+function asksForModseq(key: SearchKey): boolean {
+  switch (key.type) {
+    case 'modseq':
+      return true;
+    case 'not':
+      return asksForModseq(key.key);
+    case 'or':
+      return asksForModseq(key.left) || asksForModseq(key.right);
+    case 'and':
+      return key.keys.some(asksForModseq);
+    default:
+      return false;
+  }
 }

@@ -1,11 +1,18 @@
 import type { storage } from '@stoa/contracts';
-import { decodeEnvelope, decodeParts, type MailboxSnapshot, type NumberSet, NumberSetBuilder } from '@stoa/mail';
-import { isStoaError, StoaError } from '@stoa/plugin-sdk';
+import {
+  decodeEnvelope,
+  decodeParts,
+  type MailboxSnapshot,
+  type NumberSet,
+  NumberSetBuilder,
+  StructureError,
+} from '@stoa/mail';
+import { isStoaError } from '@stoa/plugin-sdk';
 import { BodyReader, type WantedRange } from '../fetch/body-reader.ts';
 import type { CommandContext, SelectedView } from '../session-types.ts';
 import type { Search } from './compile.ts';
 import { judgeEnvelope } from './envelope-test.ts';
-import { type Content, FALSE, TRUE, UNKNOWN, type Verdict } from './tests.ts';
+import { FALSE, TRUE, UNKNOWN, type Verdict } from './tests.ts';
 import { TextTest } from './text-test.ts';
 
 /** Messages and octets of them that are read as one stream. */
@@ -62,12 +69,11 @@ export class MessageLooker {
       );
       for await (const { messages } of pages) {
         for (const record of messages) {
-          const verdict = this.#begin(record);
-          if (verdict === TRUE) hits.push(record.uid);
-          if (verdict !== UNKNOWN) continue;
-          const test = new TextTest(decodeParts(record.structure), this.#open(record.uid));
-          unread.push({ record, facts: this.#search.contents.map(({ fact }) => fact), test });
-          for (const { start, end } of test.ranges) octets += end - start;
+          const begun = this.#begin(record);
+          if (begun === TRUE) hits.push(record.uid);
+          if (typeof begun === 'number') continue;
+          unread.push(begun);
+          for (const { start, end } of begun.test.ranges) octets += end - start;
           // A message with much text is the last of its stream, which can be given up when it is settled.
           if (unread.length === MESSAGES_PER_STREAM || octets >= OCTETS_PER_STREAM) await settle();
         }
@@ -79,22 +85,32 @@ export class MessageLooker {
     return found.bounds;
   }
 
-  /** Judges a message by what its record tells. */
-  #begin(record: storage.MessageRecord): Verdict {
+  /** Judges a message by what its record tells, or says what to read of it. */
+  #begin(record: storage.MessageRecord): Verdict | Unread {
     const { contents } = this.#search;
-    for (const content of contents) content.fact = content.foreseen(record.uid);
-    if (this.#shown.find(record.uid) === undefined) return FALSE;
-    const verdict = this.#verdict(record.uid);
+    const { uid, structure } = record;
+    for (const content of contents) content.fact = content.foreseen(uid);
+    const verdict = this.#verdict(uid);
     if (verdict !== UNKNOWN) return verdict;
-    const envelope = decodeEnvelope(record.structure);
-    for (const content of contents) {
-      if (content.fact === UNKNOWN) content.fact = judgeEnvelope(content.key, envelope);
+    try {
+      const envelope = decodeEnvelope(structure);
+      for (const content of contents) if (content.fact === UNKNOWN) content.fact = judgeEnvelope(content.key, envelope);
+      const told = this.#verdict(uid);
+      if (told !== UNKNOWN) return told;
+      const facts = contents.map(({ fact }) => fact);
+      return {
+        record,
+        facts,
+        test: new TextTest(
+          decodeParts(structure),
+          contents.filter(({ fact }) => fact === UNKNOWN),
+        ),
+      };
+    } catch (error) {
+      if (!(error instanceof StructureError)) throw error;
+      this.#context.logger.error({ error, uid }, 'the record of a message is damaged; it is not found');
+      return FALSE;
     }
-    return this.#verdict(record.uid);
-  }
-
-  #open(uid: number): Content[] {
-    return this.#search.contents.filter((content) => content.fact === UNKNOWN && content.foreseen(uid) === UNKNOWN);
   }
 
   #verdict(uid: number): Verdict {
@@ -110,24 +126,23 @@ export class MessageLooker {
     const ranges = unread.flatMap(({ record, test }) =>
       test.ranges.map((range): WantedRange => ({ blobId: record.blobId, ...range })),
     );
-    const reader = ranges.length === 0 ? undefined : new BodyReader(this.#context.blobs, ranges, this.#context.signal);
+    const reader = new BodyReader(this.#context.blobs, ranges, this.#context.signal);
     try {
       for (const message of unread) {
-        for (const [index, content] of this.#search.contents.entries())
-          content.fact = message.facts[index] as Verdict;
+        for (const [index, content] of this.#search.contents.entries()) content.fact = message.facts[index] as Verdict;
         if (await this.#readOne(message, reader)) hit(message.record.uid);
       }
     } finally {
-      await reader?.close();
+      await reader.close();
     }
   }
 
-  async #readOne({ record, test }: Unread, reader: BodyReader | undefined): Promise<boolean> {
+  async #readOne({ record, test }: Unread, reader: BodyReader): Promise<boolean> {
     let verdict: Verdict = UNKNOWN;
     for (const { start } of test.ranges) {
-      reader?.next();
+      reader.next();
       // Settled: its other ranges are passed over.
-      if (verdict !== UNKNOWN || reader === undefined) continue;
+      if (verdict !== UNKNOWN) continue;
       let offset = start;
       try {
         for (let piece = await reader.read(); piece !== undefined; piece = await reader.read()) {

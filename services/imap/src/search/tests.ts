@@ -63,7 +63,10 @@ export class InSet extends Test {
   judge(run: MessageRun): void {
     const { chunk, from, to } = run;
     const set = this.#set;
-    if (!overlapsRange(set, chunk.firstUid, chunk.lastUid)) return this.fill(run, FALSE);
+    if (!overlapsRange(set, chunk.firstUid, chunk.lastUid)) {
+      this.fill(run, FALSE);
+      return;
+    }
     const { uids } = chunk;
     let at = findRange(set, uids[from] as number);
     for (let i = from; i < to; i++) {
@@ -85,8 +88,7 @@ export class HasSystemFlag extends Test {
 
   judge({ chunk, from, to }: MessageRun): void {
     const { flags } = chunk;
-    for (let i = from; i < to; i++)
-      this.verdicts[i - from] = ((flags[i] as number) & this.#bit) === 0 ? FALSE : TRUE;
+    for (let i = from; i < to; i++) this.verdicts[i - from] = ((flags[i] as number) & this.#bit) === 0 ? FALSE : TRUE;
   }
 }
 
@@ -139,7 +141,10 @@ export class InColumn extends Test {
 
   judge(run: MessageRun): void {
     const { chunk, from, to } = run;
-    if (this.#column === 'modseqs' && chunk.maxModseq < this.#least) return this.fill(run, FALSE);
+    if (this.#column === 'modseqs' && chunk.maxModseq < this.#least) {
+      this.fill(run, FALSE);
+      return;
+    }
     const column = chunk[this.#column];
     for (let i = from; i < to; i++) {
       const number = column[i] as number;
@@ -227,7 +232,10 @@ export class Content extends Test {
   }
 
   judge(run: MessageRun): void {
-    if (this.fact !== UNKNOWN || this.#candidates === undefined) return this.fill(run, this.fact);
+    if (this.fact !== UNKNOWN || this.#candidates === undefined) {
+      this.fill(run, this.fact);
+      return;
+    }
     const { chunk, from, to } = run;
     const { uids } = chunk;
     for (let i = from; i < to; i++) this.verdicts[i - from] = this.foreseen(uids[i] as number);

@@ -15,6 +15,9 @@ import { type Settlement, settle } from './settle.ts';
 
 const { QueueRecipient_Status: Status } = storage;
 
+/** How long the message may take to be read for a notice; part of what a lease lasts longer than a delivery. */
+const NOTICE_MS = 8_000;
+
 const tracer = trace.getTracer('@stoa/service-smtp');
 
 export interface AttemptDeps extends RemoteDeps, LocalDeps {
@@ -104,7 +107,7 @@ async function attempt(entry: storage.QueueEntry, deps: AttemptDeps, release: Ab
       : 'the result of a delivery could not be recorded; it is tried again when the lease ends';
     logger.error({ error: toStoaError(error), queueId: entry.id, domain: entry.domain }, message);
   }
-  metrics.notices.add(notice === undefined ? 0 : 1, { kind: settlement.told[0]?.action ?? 'none' });
+  if (notice !== undefined) metrics.notices.add(1, { kind: settlement.told[0]?.action ?? 'failed' });
   return settlement;
 }
 
@@ -150,7 +153,7 @@ async function makeNotice(
     return undefined;
   }
   // The attempt may have used up its own time.
-  const late = new MessageBody(blobs, entry, { timeoutMs: 30_000, signal: AbortSignal.timeout(30_000) });
+  const late = new MessageBody(blobs, entry, { timeoutMs: NOTICE_MS, signal: AbortSignal.timeout(NOTICE_MS) });
   return noticeOf(entry, told, late, { hostname, maxReturned: config['max-returned-size'], now: now(), random });
 }
 

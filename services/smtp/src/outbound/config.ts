@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { address, duration, parseAddress, path, secret } from '@stoa/service-kit';
+import { address, byteSize, duration, parseAddress, path, secret } from '@stoa/service-kit';
 import { z } from 'zod';
 
 const TLS_MODES = ['none', 'opportunistic', 'require', 'verify'] as const;
@@ -123,12 +123,10 @@ export const outboundConfig = z
     'max-messages-per-connection': z.int().min(1).default(100).describe('Messages sent on one connection.'),
     'max-idle-connections': z.int().min(0).default(20).describe('Connections kept for the next message.'),
     'idle-timeout': duration().prefault('5s').describe('How long a connection is kept for the next message.'),
-    'max-returned-size': z
-      .int()
-      .min(1024)
-      .max(1024 * 1024)
-      .default(64 * 1024)
-      .describe('Octets of a message that a bounce returns; of a longer one, its header.'),
+    'max-returned-size': byteSize()
+      .refine((octets) => octets >= 1024 && octets <= 1024 * 1024, { error: 'expected 1 KiB to 1 MiB' })
+      .prefault('64 KiB')
+      .describe('What of a message a bounce returns at most; of a longer one, its header.'),
     timeouts: timeouts.prefault({}).describe('Patience with a server (RFC 5321 section 4.5.3.2).'),
   })
   .describe('Delivery to other servers.');

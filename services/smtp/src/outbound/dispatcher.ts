@@ -111,10 +111,10 @@ export class Dispatcher {
       return pause;
     }
     for (const entry of response.entries) this.#begin(entry);
-    if (response.entries.length > 0) return 0;
     const poll = events.connected ? config['poll-interval'] : Math.min(config['poll-interval'], BLIND_POLL_MS);
     const due = response.nextDueAt - now();
     if (response.nextDueAt === 0) return poll;
+    if (due <= 0 && response.entries.length > 0) return 0;
     // What is due and was not given is for busy domains: the end of a delivery wakes us. Else somebody was quicker.
     if (due <= 0) return busy.length > 0 ? poll : Math.min(poll, TAKEN_PAUSE_MS);
     return Math.max(Math.min(due, poll), MIN_PAUSE_MS);

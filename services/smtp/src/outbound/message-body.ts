@@ -117,7 +117,7 @@ function returnPathLength(octets: Buffer): number | undefined {
   for (let at = octets.indexOf(LF); at >= 0; at = octets.indexOf(LF, at + 1)) {
     const next = octets[at + 1];
     if (next === undefined) break;
-    if (next !== SPACE && next !== TAB) return at + 1;
+    if (next !== SPACE && next !== TAB) return at < MAX_FIELD ? at + 1 : 0;
   }
   return octets.length > MAX_FIELD ? 0 : undefined;
 }
