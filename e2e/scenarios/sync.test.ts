@@ -6,8 +6,8 @@ import { imapClient, runProgram } from '../support/clients.ts';
 import { PASSWORD, SHAPES, Stoa } from '../support/stoa.ts';
 import { toolPath } from '../support/tools.ts';
 
-/** Names as a client's folders have them: modified UTF-7, which a client that knows no UTF-8 shows as it came. */
 const FOLDER = 'Übersee';
+/** In modified UTF-7 (RFC 3501 section 5.1.3): clients that do not convert it keep it as a folder's name. */
 const WIRE_FOLDER = '&ANw-bersee';
 
 const message = (subject: string) =>
@@ -36,8 +36,6 @@ async function subjectsAndFlags(client: ImapFlow, mailbox: string): Promise<Reco
 interface SyncTool {
   name: 'mbsync' | 'offlineimap';
   user: string;
-  /** Where a folder is under the mirror. */
-  local(folder: string): string;
   configure(stoa: Stoa, user: string, file: string, mirror: string): void;
   run(file: string): Promise<unknown>;
 }
@@ -45,27 +43,29 @@ interface SyncTool {
 const MBSYNC: SyncTool = {
   name: 'mbsync',
   user: 'alice',
-  local: (folder) => (folder === 'INBOX' ? 'INBOX' : FOLDER),
   configure: (stoa, user, file, mirror) =>
     writeFileSync(
       file,
       `IMAPAccount a
-Host 127.0.0.1
+Host localhost
 Port ${stoa.port('imaps')}
 User ${user}@example.test
 Pass "${PASSWORD}"
 SSLType IMAPS
 CertificateFile ${join(stoa.folder, 'cert.pem')}
+
 IMAPStore far
 Account a
+
 MaildirStore near
 Path ${mirror}/
 Inbox ${mirror}/INBOX
 SubFolders Verbatim
+
 Channel c
 Far :far:
 Near :near:
-Patterns INBOX "${FOLDER}"
+Patterns INBOX "${WIRE_FOLDER}"
 Create Both
 Expunge Both
 SyncState *
@@ -77,7 +77,6 @@ SyncState *
 const OFFLINEIMAP: SyncTool = {
   name: 'offlineimap',
   user: 'bob',
-  local: (folder) => (folder === 'INBOX' ? 'INBOX' : WIRE_FOLDER),
   configure: (stoa, user, file, mirror) =>
     writeFileSync(
       file,
@@ -93,12 +92,11 @@ type = Maildir
 localfolders = ${mirror}
 [Repository far]
 type = IMAP
-remotehost = 127.0.0.1
-remoteport = ${stoa.port('imap')}
+remotehost = localhost
+remoteport = ${stoa.port('imaps')}
 remoteuser = ${user}@example.test
 remotepass = ${PASSWORD}
-ssl = no
-starttls = yes
+ssl = yes
 sslcacertfile = ${join(stoa.folder, 'cert.pem')}
 folderfilter = lambda name: name in ('INBOX', '${WIRE_FOLDER}')
 `,
@@ -123,8 +121,8 @@ describe.each(SHAPES)('clients that mirror mailboxes, %s', (shape) => {
         const file = join(stoa.folder, `${tool.name}.conf`);
         mkdirSync(mirror);
         tool.configure(stoa, tool.user, file, mirror);
-        const inbox = join(mirror, tool.local('INBOX'));
-        const folder = join(mirror, tool.local(FOLDER));
+        const inbox = join(mirror, 'INBOX');
+        const folder = join(mirror, WIRE_FOLDER);
         const client = await imapClient(stoa, tool.user);
         await client.mailboxCreate(FOLDER);
         for (const subject of ['one', 'two', 'three']) await client.append('INBOX', message(subject));

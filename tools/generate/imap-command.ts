@@ -48,7 +48,7 @@ if (import.meta.main) {
   try {
     const files = generateImapCommand(root, name);
     process.stdout.write(
-      `${files.map((path) => relative(root, path)).join('\n')}\n\nSort the imports with `npm run format`. Its test passes: npx vitest run --project unit ${COMMANDS}/${name.toLowerCase()}.test.ts\nArguments are read in ${PARSER}; announce the capability in services/imap/src/capability.ts and docs/rfc-support.md.\n`,
+      `${files.map((path) => relative(root, path)).join('\n')}\n\nSort the imports with npm run format. Its test passes: npx vitest run --project unit ${COMMANDS}/${name.toLowerCase()}.test.ts\nArguments are read in ${PARSER}; announce the capability in services/imap/src/capability.ts and docs/rfc-support.md.\n`,
     );
   } catch (error) {
     process.stderr.write(`${(error as Error).message}\n`);

@@ -45,7 +45,10 @@ const ok = { condition: 'OK' };
 describe('FETCH', () => {
   it.each([
     ['FETCH 1 FLAGS', '* 1 FETCH (FLAGS ())\r\n'],
-    ['FETCH 1 (UID RFC822.SIZE INTERNALDATE)', '"02-Jan-2024 03:04:05 +0000"'],
+    [
+      'FETCH 1 (UID RFC822.SIZE INTERNALDATE)',
+      '* 1 FETCH (UID 2 RFC822.SIZE 24 INTERNALDATE " 2-Jan-2024 03:04:05 +0000")\r\n',
+    ],
     ['UID FETCH 5:* FLAGS', '* 2 FETCH (UID 5 FLAGS (\\Seen))\r\n* 3 FETCH (UID 6 FLAGS ())\r\n'],
     ['UID FETCH 3:4 FLAGS', ''],
     ['FETCH 1 MODSEQ', '* 1 FETCH (MODSEQ (4))\r\n'],
@@ -146,7 +149,10 @@ describe('FETCH', () => {
     const given = store();
     given.pieces = [2];
     given.broken.set(2, { code: 'unavailable', after });
-    const { told, completion } = await fetch('FETCH 1,3 (BODY.PEEK[HEADER.FIELDS (X)] BODY.PEEK[] BODY.PEEK[1])', given);
+    const { told, completion } = await fetch(
+      'FETCH 1,3 (BODY.PEEK[HEADER.FIELDS (X)] BODY.PEEK[] BODY.PEEK[1])',
+      given,
+    );
     expect(told.match(/^\* \d FETCH/gm)).toEqual(['* 3 FETCH']);
     expect(told).toContain(`BODY[] {${SMALL.length}}\r\n${SMALL.toString('latin1')} BODY[1] {6}\r\ntext\r\n)\r\n`);
     expect(completion).toMatchObject({ condition: 'NO', code: 'UNAVAILABLE' });

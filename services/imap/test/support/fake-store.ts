@@ -4,8 +4,7 @@ import {
   appendRows,
   chunkOfUid,
   encodeStructure,
-  hasKeyword,
-  type IndexChunk,
+  IndexChunk,
   includesNumber,
   MailboxSnapshot,
   parseCommand,
@@ -79,7 +78,8 @@ export class FakeStore {
     for (const { uid, raw, flags, keywordsHigh, seconds, modseq } of this.messages) {
       const before = chunks.at(-1)?.number === chunkOfUid(uid) ? chunks.pop() : undefined;
       const chunk = appendRows(before, [{ uid, flags, keywordsHigh, size: raw.length, seconds }], modseq);
-      chunks.push(chunk);
+      // Here a message that was changed last may stand before others.
+      chunks.push(IndexChunk.of(chunk.number, Math.max(before?.maxModseq ?? 0, modseq), chunk));
     }
     return new MailboxSnapshot(chunks);
   }
@@ -245,9 +245,4 @@ export function commandOf<N extends string>(name: N, text: string) {
   const command = parseCommand(Buffer.from(`a ${text}`));
   if (command.name !== name) throw new Error(`${command.name} is not ${name}`);
   return command as Extract<typeof command, { name: N }>;
-}
-
-/** Whether a message has a keyword of the table. */
-export function messageHasKeyword({ flags = 0, keywordsHigh = 0 }: FakeMessage, number: number): boolean {
-  return hasKeyword(flags, keywordsHigh, number);
 }

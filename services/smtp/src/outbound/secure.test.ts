@@ -1,26 +1,17 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { storage } from '@stoa/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TestAuthority } from '../../../../libs/service-kit/test/certificates.ts';
+import { type TestCertificate, testCertificate } from '../../test/outbound/certificate.ts';
 import { harness, SENT, server } from '../../test/outbound/harness.ts';
 
 const { QueueRecipient_Status: Status } = storage;
 
-let folder: string;
-let ca: string;
-let tls: { cert: string; key: string };
+let tls: TestCertificate;
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'stoa-outbound-'));
-  const authority = new TestAuthority(folder);
-  const pair = authority.issue('mx', ['DNS:mx.remote.test', 'DNS:localhost']);
-  ca = authority.ca;
-  tls = { cert: readFileSync(pair.cert, 'utf8'), key: readFileSync(pair.key, 'utf8') };
+  tls = testCertificate(['DNS:mx.remote.test', 'DNS:localhost']);
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => tls.remove());
 
 const OFFERED = { ehlo: ['PIPELINING', 'STARTTLS', 'AUTH PLAIN LOGIN'] };
 
@@ -78,12 +69,12 @@ describe('TLS', () => {
 
   it('verify: goes on with a certificate of the name, and of no other', async () => {
     const mx = await server({ ...OFFERED, tls });
-    const good = harness({ config: { port: mx.port, tls: 'verify', 'tls-ca': ca } });
+    const good = harness({ config: { port: mx.port, tls: 'verify', 'tls-ca': tls.file } });
     good.add();
     await good.run();
     expect(mx.messages.length).toBe(1);
     const zone = { addresses: { 'remote.test': ['127.0.0.1'] } };
-    const other = harness({ zone, config: { port: mx.port, tls: 'verify', 'tls-ca': ca } });
+    const other = harness({ zone, config: { port: mx.port, tls: 'verify', 'tls-ca': tls.file } });
     other.add();
     await other.run();
     expect(mx.messages.length).toBe(1);
@@ -102,7 +93,7 @@ describe('TLS', () => {
 describe('a smarthost', () => {
   const smarthost = (port: number, more: object = {}) => ({
     smarthost: { host: 'localhost', port, username: 'us', password: 'secret', ...more },
-    'tls-ca': ca,
+    'tls-ca': tls.file,
   });
 
   it('gets the mail for all domains, after a login under TLS', async () => {
