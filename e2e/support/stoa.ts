@@ -139,6 +139,16 @@ ${more}
     }
   }
 
+  /** Resolves when every process listens to the events of the cluster. Services do their work without, but by asking. */
+  async eventsFlow(): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      const metrics = await (await fetch(`http://${this.httpAddress('coordinator')}/metrics`)).text();
+      if (Number(/^stoa_event_subscribers\{.*\} (\d+)$/m.exec(metrics)?.[1] ?? 0) >= this.#running.size) return;
+      if (Date.now() > deadline) throw new Error('not every process listens to events');
+    }
+  }
+
   async #startProcess(services: readonly Service[]): Promise<void> {
     const child = spawn(
       process.execPath,

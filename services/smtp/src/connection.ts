@@ -13,10 +13,10 @@ import {
   SmtpSyntaxError,
   smtpReply,
 } from '@stoa/mail';
+import { ConnectionEnded, OctetSource } from '@stoa/service-kit';
 import { transactionRefusal } from './commands/data.ts';
 import { COMMANDS, type Exchange, type Handler, type Next } from './commands/index.ts';
 import { ChunkedMessage, DataMessage } from './incoming-message.ts';
-import { ConnectionEnded, OctetSource } from './octet-source.ts';
 import { receiveMessage } from './receive-message.ts';
 import { BAD_SEQUENCE, SHUTTING_DOWN, TIMED_OUT, TOO_MANY_ERRORS } from './replies.ts';
 import type { Session } from './session.ts';

@@ -1,5 +1,5 @@
 import { BdatDecoder, DataDecoder, type MessageStatistics } from '@stoa/mail';
-import type { OctetSource } from './octet-source.ts';
+import type { OctetSource } from '@stoa/service-kit';
 
 /** The octets of a message as they come from the client, by DATA or by BDAT. */
 export interface IncomingMessage {

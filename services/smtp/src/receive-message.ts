@@ -10,9 +10,9 @@ import {
   transmissionProtocol,
 } from '@stoa/mail';
 import { hasCode, StoaError } from '@stoa/plugin-sdk';
+import { ConnectionEnded } from '@stoa/service-kit';
 import { MAX_HEADER_OCTETS, refuseMessage } from './check-message.ts';
 import type { IncomingMessage } from './incoming-message.ts';
-import { ConnectionEnded } from './octet-source.ts';
 import { replyOfCode, replyOfError } from './replies.ts';
 import type { Session, Transaction } from './session.ts';
 

@@ -165,6 +165,23 @@ describe('SEARCH', () => {
     expect(given.octetsRead).toBeLessThan(512 * 1024);
   });
 
+  it('asks the full-text index, and reads only what it leaves', async () => {
+    const raw = (index: number) => crlf(`From: Ann Lee <ann${index}@example.test>\nSubject: x\n\nnumber ${index}.\n`);
+    const given = new FakeStore(Array.from({ length: 30 }, (_, index) => ({ uid: index + 1, raw: raw(index + 1) })));
+    const asked: string[] = [];
+    given.searchText = ({ terms }) => {
+      asked.push(...terms.map(({ field, text }) => `${field} ${text}`));
+      return { candidates: terms.map(() => ({ uids: { bounds: [5, 6] }, narrowed: true })), indexedToUid: 20 };
+    };
+    expect((await search('SEARCH NOT 7 BODY "number "', given)).told).toBe(
+      `* SEARCH 5 6 ${Array.from({ length: 10 }, (_, index) => index + 21).join(' ')}`,
+    );
+    expect(given.octetsRead).toBe(12 * 'number 55.\r\n'.length - 2);
+    // Names and addresses are apart in the index.
+    expect((await search('SEARCH FROM "lee\\" <ann2"', given)).told).toMatch(/^\* SEARCH 21 22 /);
+    expect(asked).toEqual(['1 number ', '4 lee', '4 ann2']);
+  });
+
   it('tells MODSEQ where it was asked for', async () => {
     expect((await search('SEARCH MODSEQ 6')).told).toBe('* SEARCH 2 3 (MODSEQ 9)');
     expect((await search('SEARCH NOT MODSEQ 1')).told).toBe('* SEARCH');

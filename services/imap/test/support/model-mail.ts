@@ -186,10 +186,10 @@ export function isTrueOf(key: SearchKey, message: ModelMessage, place: Place): b
   }
 }
 
-/** Whether an index has a message for a term: at least where a key that asks for the term is true of it. */
+/** Whether an index has a message for a term: names and addresses are apart in it. */
 export function isIndexed({ field, text }: storage.TextTerm, message: ModelMessage): boolean {
   const inAddress = (one: ModelAddress | undefined) =>
-    one !== undefined && (has(one.name, text) || has(one.address, text) || has(`${one.name} <${one.address}>`, text));
+    one !== undefined && (has(one.name, text) || has(one.address, text));
   switch (field) {
     case Field.FIELD_BODY:
       return bodyHas(message, text);

@@ -1,5 +1,6 @@
 import { isAscii } from 'node:buffer';
 import { storage } from '@stoa/contracts';
+import { formatReturnPath } from '@stoa/mail';
 import { type DataMutation, type DataStore, hasCode, MAX_VALUE_BYTES, StoaError } from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
 import { BinaryReader, BinaryWriter } from '../account/binary.ts';
@@ -33,6 +34,8 @@ const PARALLEL = 8;
 /** What a notice may have in octets, its row's other fields left room for. */
 export const MAX_NOTICE_BYTES = MAX_VALUE_BYTES - 4_096;
 const MAX_NOTICES = 1_000;
+/** Of the null sender (RFC 5321 section 4.4), as other deliveries have theirs. */
+const RETURN_PATH = Buffer.from(formatReturnPath(''));
 /** All notices of a report go into one commit. */
 const MAX_REPORT_BYTES = 8 * 1024 * 1024;
 
@@ -133,16 +136,17 @@ export class Notices {
         ? await this.#options.resolve(recipient)
         : [storage.DeliveryRecipient.fromPartial({ address: recipient, accountId })];
     if (recipients === undefined || recipients.length === 0) return { code: 'not-found', retryable: false };
+    const delivered = Buffer.concat([RETURN_PATH, message]);
     const envelope = storage.DeliveryEnvelope.fromPartial({
       // RFC 3461 section 5.2: a notice has no sender, so that none can come of it.
       sender: '',
       recipients: [...recipients],
       idempotencyKey: `notice/${name}`,
-      size: message.length,
+      size: delivered.length,
       eightBitMime: !isAscii(message),
       smtputf8: recipients.some(({ address, finalAddress }) => !isAscii(Buffer.from(finalAddress || address))),
     });
-    const results = await this.#options.deliver(envelope, message, signal);
+    const results = await this.#options.deliver(envelope, delivered, signal);
     const failed = results.filter(({ errorCode }) => errorCode !== undefined && errorCode !== '');
     // Once it reached one of several it is not sent again for the others, unless they may take it yet.
     const worst =
