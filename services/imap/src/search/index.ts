@@ -21,7 +21,17 @@ const FEW_MESSAGES = 8;
 /** RETURN () and, for a client of IMAP4rev2, no RETURN at all (RFC 9051 section 6.4.4). */
 const RETURN_ALL = { min: false, max: false, all: true, count: false, save: false };
 
-/** SEARCH and UID SEARCH (RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 7162 section 3.1.5). */
+/**
+ * SEARCH and UID SEARCH (RFC 9051 section 6.4.4, RFC 4731, RFC 5182, RFC 7162 section 3.1.5). First the columns of the
+ * mailbox's index decide, then the full-text index rules messages out, then the records of those that are left tell, and
+ * only what is open still is read; what is found does not depend on how far an index has come.
+ *
+ * Text is matched as Dovecot 2.3 does, but for what follows. TEXT has all headers, decoded and unfolded, and the text of
+ * BODY; BODY has the decoded text/* parts and those of embedded messages, neither their headers, nor attachments, nor
+ * what stands around the parts. A match may span lines only where a line end was asked for. Other than there: HTML is
+ * text without its tags; FROM and its like match the name with quotes or without; of several Subject fields the last
+ * counts, as in ENVELOPE; a message without a Date that can be read was sent on no day.
+ */
 export async function runSearch(
   context: CommandContext,
   selected: SelectedView,

@@ -35,7 +35,7 @@ describe('notices', () => {
     await lease();
     expect(sent.length).toBe(2);
     expect(sent[0]).toMatchObject({
-      message: 'failed',
+      message: 'Return-Path: <>\r\nfailed',
       envelope: {
         sender: '',
         recipients: [{ address: 'sender@example.org', accountId: '' }],
