@@ -22,8 +22,14 @@ import { BAD_SEQUENCE, SHUTTING_DOWN, TIMED_OUT, TOO_MANY_ERRORS } from './repli
 import type { Session } from './session.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
+/** How long a client may take to close its side. */
+const GOODBYE_MS = 1_000;
 /** Senders of mailing lists put whole addresses into local parts (VERP). */
 const MAX_LOCAL = 128;
+
+/** Commands that leave a message in chunks alone, and those that break it off; others are out of turn. */
+const BETWEEN_CHUNKS: ReadonlySet<string> = new Set(['BDAT', 'NOOP']);
+const ENDS_CHUNKS: ReadonlySet<string> = new Set(['RSET', 'QUIT', 'EHLO', 'HELO', 'LHLO']);
 
 const tracer = trace.getTracer('@stoa/service-smtp');
 
@@ -74,7 +80,7 @@ export class SmtpConnection implements Exchange {
       this.#chunks?.message.fail(new ConnectionEnded('closed'));
       this.#socket.end();
       // A client that does not close its side is not waited for.
-      setTimeout(() => this.#raw.destroy(), 1_000).unref();
+      setTimeout(() => this.#raw.destroy(), GOODBYE_MS).unref();
     }
   }
 
@@ -85,7 +91,10 @@ export class SmtpConnection implements Exchange {
     this.#reply(SHUTTING_DOWN);
     void this.#flush()
       .catch(() => {})
-      .then(() => this.#socket.end());
+      .then(() => {
+        this.#socket.end();
+        setTimeout(() => this.#raw.destroy(), GOODBYE_MS).unref();
+      });
   }
 
   destroy(): void {
@@ -98,7 +107,7 @@ export class SmtpConnection implements Exchange {
       const event = this.#reader.next();
       if (event === undefined) {
         await this.#flush();
-        if (this.#draining) {
+        if (this.#draining && this.#chunks === undefined) {
           this.#reply(SHUTTING_DOWN);
           return this.#flush();
         }
@@ -137,10 +146,17 @@ export class SmtpConnection implements Exchange {
       if (!(error instanceof SmtpSyntaxError)) throw error;
       this.session.errors += 1;
       this.#reply(error.reply);
-      return 'continue';
+      // How many octets follow a BDAT that cannot be read is not known: they would be taken for commands.
+      return /^bdat\b/i.test(event.line.toString('latin1', 0, 5)) ? 'quit' : 'continue';
     }
-    if (this.#chunks !== undefined && command.verb !== 'BDAT' && command.verb !== 'NOOP')
-      await this.#abandonChunks(command.verb);
+    if (this.#chunks !== undefined && !BETWEEN_CHUNKS.has(command.verb)) {
+      if (!ENDS_CHUNKS.has(command.verb)) {
+        this.session.errors += 1;
+        this.#reply(BAD_SEQUENCE('A message in chunks is under way; send BDAT or RSET'));
+        return 'continue';
+      }
+      await this.#abandonChunks();
+    }
     const handler = COMMANDS[command.verb] as Handler<SmtpCommand['verb']>;
     const { replies, next } = await handler(this.session, command as never, this);
     for (const reply of replies) {
@@ -160,18 +176,27 @@ export class SmtpConnection implements Exchange {
     const text = this.#output.join('');
     this.#output = [];
     if (this.#socket.destroyed || this.#socket.writableEnded) return;
-    if (!this.#socket.write(text)) {
-      const socket = this.#socket;
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          socket.off('drain', done);
-          socket.off('close', done);
-          resolve();
-        };
-        socket.on('drain', done);
-        socket.on('close', done);
-      });
-    }
+    if (!this.#socket.write(text)) await this.#drained();
+  }
+
+  /** Waits until the client has read what was sent; a client that never does is left. */
+  async #drained(): Promise<void> {
+    const socket = this.#socket;
+    await new Promise<void>((resolve, reject) => {
+      const settle = (end: () => void) => {
+        clearTimeout(timer);
+        socket.off('drain', done);
+        socket.off('close', done);
+        end();
+      };
+      const done = () => settle(resolve);
+      const timer = setTimeout(
+        () => settle(() => reject(new ConnectionEnded('timeout'))),
+        this.session.context.config['command-timeout'],
+      );
+      socket.on('drain', done);
+      socket.on('close', done);
+    });
   }
 
   async challenge(text: string): Promise<Buffer | undefined> {
@@ -233,13 +258,12 @@ export class SmtpConnection implements Exchange {
     return open;
   }
 
-  /** A command other than BDAT between chunks ends the message (RFC 3030 section 2). */
-  async #abandonChunks(verb: string): Promise<void> {
+  /** A command that ends the transaction breaks the message off (RFC 3030 section 2). */
+  async #abandonChunks(): Promise<void> {
     const open = this.#chunks;
     this.#chunks = undefined;
     open?.message.fail(new ConnectionEnded('closed'));
     await open?.result.catch(() => {});
-    if (verb === 'DATA') this.#reply(BAD_SEQUENCE('BDAT and DATA cannot be mixed'));
   }
 
   async #skip(octets: number): Promise<void> {

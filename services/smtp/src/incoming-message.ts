@@ -6,7 +6,11 @@ export interface IncomingMessage {
   readonly statistics: MessageStatistics;
   /** Whether all of it has come. */
   readonly ended: boolean;
-  /** The next pieces; empty when a read brought nothing of the message. */
+  /** Whether it comes by BDAT. */
+  readonly chunked: boolean;
+  /** Why no more of it can come; undefined while it can. */
+  readonly broken: unknown;
+  /** The next pieces; empty when a read brought nothing of the message. Calls during a read share it. */
   read(): Promise<Buffer[]>;
 }
 
@@ -16,6 +20,9 @@ export class DataMessage implements IncomingMessage {
   readonly #source: OctetSource;
   readonly #timeoutMs: number;
   #first: Buffer | undefined;
+  #reading: Promise<Buffer[]> | undefined;
+  readonly chunked = false;
+  broken: unknown;
 
   /** `first`: octets that came together with the command. */
   constructor(source: OctetSource, first: Buffer, bareLineEnds: 'reject' | 'convert', timeoutMs: number) {
@@ -33,11 +40,24 @@ export class DataMessage implements IncomingMessage {
     return this.#decoder.ended;
   }
 
-  async read(): Promise<Buffer[]> {
-    const chunk =
-      this.#first !== undefined && this.#first.length > 0 ? this.#first : await this.#source.read(this.#timeoutMs);
+  read(): Promise<Buffer[]> {
+    this.#reading ??= this.#readOnce().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #readOnce(): Promise<Buffer[]> {
+    const first = this.#first;
     this.#first = undefined;
-    return this.#decoder.write(chunk);
+    try {
+      return this.#decoder.write(
+        first !== undefined && first.length > 0 ? first : await this.#source.read(this.#timeoutMs),
+      );
+    } catch (error) {
+      this.broken = error;
+      throw error;
+    }
   }
 
   /** Commands that came behind the message. */
@@ -55,6 +75,7 @@ export class ChunkedMessage implements IncomingMessage {
   #pieces: Buffer[] = [];
   #wake: (() => void) | undefined;
   #taken: (() => void) | undefined;
+  readonly chunked = true;
   #failure: unknown;
   #dropping = false;
 
@@ -64,6 +85,10 @@ export class ChunkedMessage implements IncomingMessage {
 
   get ended(): boolean {
     return this.#decoder.ended && this.#pieces.length === 0;
+  }
+
+  get broken(): unknown {
+    return this.#failure;
   }
 
   /** Whether the last chunk is complete. */

@@ -82,7 +82,10 @@ export class SmtpListener {
     metrics.connections.add(1, { listener: this.config.name, result: refusal === undefined ? 'accepted' : 'refused' });
     if (refusal !== undefined) {
       socket.on('error', () => socket.destroy());
-      socket.end(formatReply(refusal));
+      // On a TLS port no words can be said before the handshake.
+      if (this.config.tls !== 'implicit') socket.end(formatReply(refusal));
+      socket.resume();
+      setTimeout(() => socket.destroy(), 1_000).unref();
       return;
     }
     this.#counter.add(remote, 1);

@@ -20,6 +20,8 @@ import type { Session, Transaction } from './session.ts';
 const WHOLE_OCTETS = 256 * 1024;
 const DELIVERY_ATTEMPTS = 3;
 const DELIVERY_TIMEOUT_MS = 5 * 60_000;
+/** A large message is delivered while it comes; a client that stops sending is left by `data-timeout` long before. */
+const UPLOAD_TIMEOUT_MS = 2 * 3_600_000;
 /** A client that goes on sending after so many times the limit is hung up on. */
 const PATIENCE = 4;
 
@@ -44,6 +46,8 @@ export async function receiveMessage(session: Session, message: IncomingMessage)
   try {
     replies = await deliverMessage(session, transaction, message);
   } catch (error) {
+    // The store's answer to a stream that broke says less than why it broke.
+    if (message.broken instanceof ConnectionEnded) throw message.broken;
     if (error instanceof ConnectionEnded) throw error;
     if (!(error instanceof Refused)) session.context.logger.warn({ error }, 'a message could not be delivered');
     replies = forEach(session, transaction, error instanceof Refused ? error.reply : replyOfError(error));
@@ -75,7 +79,7 @@ async function deliverMessage(
   const collected: Buffer[] = [];
   while (!message.ended && message.statistics.size < WHOLE_OCTETS) collected.push(...(await message.read()));
   if (message.ended) refuse(session, message);
-  else if (message.statistics.headerSize > MAX_HEADER_OCTETS || headerUnfinished(message)) {
+  else if (message.statistics.headerSize > MAX_HEADER_OCTETS || !Buffer.concat(collected).includes('\r\n\r\n')) {
     throw new Refused(smtpReply(552, S.tooBig, 'The header is too big'));
   }
   const head = Buffer.concat([Buffer.from(traceFields(session, transaction, message, id)), ...collected]);
@@ -83,19 +87,14 @@ async function deliverMessage(
   const response = message.ended
     ? await deliverWhole(session, envelope, head)
     : await context.mail.deliver(stream(session, envelope, head, message), {
-        timeoutMs: DELIVERY_TIMEOUT_MS,
+        timeoutMs: UPLOAD_TIMEOUT_MS,
         routeKey: routeKey(envelope),
       });
   return repliesOf(session, transaction, envelope, response, id);
 }
 
-/** Before the empty line the whole of what came counts as header. */
-function headerUnfinished({ statistics }: IncomingMessage): boolean {
-  return statistics.headerSize >= statistics.size;
-}
-
 function refuse(session: Session, message: IncomingMessage): void {
-  const refusal = refuseMessage(session, message.statistics);
+  const refusal = refuseMessage(session, message.statistics, message.chunked);
   if (refusal !== undefined) throw new Refused(refusal);
 }
 

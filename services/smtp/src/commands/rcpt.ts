@@ -23,10 +23,8 @@ export const rcpt: Handler<'RCPT'> = async (session, { recipient, parameters }) 
   if (transaction.recipients.length >= context.config['max-recipients']) {
     return reply(smtpReply(452, S.tempTooManyRecipients, 'Too many recipients'));
   }
-  // RFC 5321 section 4.5.1: the bare Postmaster is ours.
-  const address = formatAddress(
-    recipient.domain === '' ? { ...recipient, domain: await postmasterDomain(session) } : recipient,
-  );
+  // The bare Postmaster is ours (RFC 5321 section 4.5.1); the directory knows whose.
+  const address = formatAddress(recipient);
   try {
     const resolved = await context.directory.resolveRecipient({ address });
     const refusal = refusalOf(session, resolved);
@@ -42,11 +40,6 @@ export const rcpt: Handler<'RCPT'> = async (session, { recipient, parameters }) 
     return reply(replyOfError(error));
   }
 };
-
-async function postmasterDomain(session: Session): Promise<string> {
-  const { domains } = await session.context.directory.listDomains({});
-  return domains[0]?.name ?? session.context.node.hostname;
-}
 
 function refusalOf(session: Session, { kind, targets }: storage.ResolveRecipientResponse): SmtpReply | undefined {
   if (kind === Kind.KIND_UNKNOWN) return smtpReply(550, S.badMailbox, 'No such mailbox');

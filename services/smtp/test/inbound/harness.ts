@@ -138,7 +138,7 @@ function resolve(address: string): Storage.ResolveRecipientResponse {
   const known: Record<string, DeepPartial<Storage.ResolveRecipientResponse_Target>[]> = {
     'alice@example.test': [target('a1')],
     'bob@example.test': [target('b1')],
-    'postmaster@example.test': [target('a1')],
+    postmaster: [target('a1')],
     'list@example.test': [
       target('a1', { address: 'alice@example.test' }),
       target('b1', { address: 'bob@example.test' }),

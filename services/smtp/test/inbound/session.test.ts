@@ -193,6 +193,21 @@ describe('CHUNKING', () => {
     expect(harness?.delivered).toEqual([]);
   });
 
+  it('goes on after a command that is out of turn between chunks', async () => {
+    expect(await run('BDAT 12\r\nSubject: s\r\nDATA\r\nMAIL FROM:<z@y.test>\r\nBDAT 5 LAST\r\n\r\nx\r\n')).toEqual([
+      '250 2.0.0',
+      '503 5.5.1',
+      '503 5.5.1',
+      '250 2.0.0',
+      '221 2.0.0',
+    ]);
+    expect(harness?.delivered).toHaveLength(1);
+  });
+
+  it('refuses bare line ends, and ends after a BDAT that it cannot read', async () => {
+    expect(await run('BDAT 16 LAST\r\nSubject: s\n\nxyz\nBDAT many\r\nNOOP\r\n')).toEqual(['550 5.6.0', '501 5.5.4']);
+  });
+
   it('reads the octets of a chunk that it refuses', async () => {
     harness = await Harness.start();
     const said = codes(
