@@ -98,15 +98,23 @@ export class ImapView {
     if (NUMBERS_STAND.has(this.#command)) this.objections.push(`${this.#command}: VANISHED ${set}`);
     for (const range of set.split(',')) {
       const [first, last = first] = range.split(':').map(Number) as [number, number?];
-      const before = this.messages.length;
-      this.messages = this.messages.filter(({ uid }) => uid === undefined || uid < first || uid > last);
-      // Of messages whose UIDs it was not told yet, it knows only how many there are: they are the last.
-      let unknown = last - first + 1 - (before - this.messages.length);
-      while (unknown-- > 0) {
-        if (this.messages.pop()?.uid !== undefined)
-          this.objections.push(`${this.#command}: VANISHED ${set} of more than there are`);
-      }
+      for (let uid = first; uid <= last; uid++) this.#remove(uid);
     }
+  }
+
+  /** By its UID, or, where it was not told that yet, one of those that stand where the UID must. */
+  #remove(uid: number): void {
+    const known = this.messages.findIndex((message) => message.uid === uid);
+    if (known >= 0) {
+      this.messages.splice(known, 1);
+      return;
+    }
+    const below = this.messages.findLastIndex((message) => message.uid !== undefined && message.uid < uid);
+    if (this.messages[below + 1]?.uid !== undefined || below + 1 >= this.messages.length) {
+      this.objections.push(`${this.#command}: VANISHED ${uid}, which there was not`);
+      return;
+    }
+    this.messages.splice(below + 1, 1);
   }
 
   /** What it shows, once it was told everything: UID and flags of each message. */
