@@ -22,6 +22,8 @@ import { Session } from './session.ts';
 import type { Completion } from './session-types.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
+/** How long a client may take to close its side. */
+const GOODBYE_MS = 1_000;
 const MAX_DONE_OCTETS = 64;
 
 const tracer = trace.getTracer('@stoa/service-imap');
@@ -82,7 +84,7 @@ export class ImapConnection implements Exchange {
       await this.#writer.drain().catch(() => {});
       this.session.end();
       this.#socket.end();
-      setTimeout(() => this.#raw.destroy(), 1_000).unref();
+      setTimeout(() => this.#raw.destroy(), GOODBYE_MS).unref();
     }
   }
 
@@ -95,7 +97,10 @@ export class ImapConnection implements Exchange {
     void this.#writer
       .drain()
       .catch(() => {})
-      .then(() => this.#socket.end());
+      .then(() => {
+        this.#socket.end();
+        setTimeout(() => this.#raw.destroy(), GOODBYE_MS).unref();
+      });
   }
 
   destroy(): void {

@@ -53,7 +53,10 @@ export class ImapListener {
     });
     if (refusal !== undefined) {
       socket.on('error', () => socket.destroy());
-      socket.end(`* BYE ${refusal}\r\n`);
+      // On a TLS port no words can be said before the handshake.
+      if (this.config.tls !== 'implicit') socket.end(`* BYE ${refusal}\r\n`);
+      socket.resume();
+      setTimeout(() => socket.destroy(), 1_000).unref();
       return;
     }
     this.#gatekeeper.enter(remote);
