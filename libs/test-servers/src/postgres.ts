@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { given, program } from './catalog.ts';
 import { findProgram, versionOf } from './locate.ts';
@@ -43,16 +43,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const folder = options.folder ?? temporaryFolder('postgres');
   const data = join(folder, 'data');
   const user = process.getuid?.() === 0 ? 'postgres' : undefined;
-  if (user !== undefined) giveTo(folder, user);
-  const passwordFile = join(folder, 'password');
-  writeFileSync(passwordFile, PASSWORD);
-  if (user !== undefined) giveTo(passwordFile, user);
-  const initdb = [
-    join(programs, 'initdb'),
-    ...['-D', data, '-U', USER, '--pwfile', passwordFile, '--auth=scram-sha-256', '-E', 'UTF8', '--locale=C'],
-  ];
-  const [file, ...args] = [...asUser(user), ...initdb] as [string, ...string[]];
-  execFileSync(file, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
+  if (!existsSync(join(data, 'PG_VERSION'))) makeData(programs, folder, data, user);
   const settings = [
     `listen_addresses = '${host}'`,
     `port = ${port}`,
@@ -81,7 +72,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     sql(`create database "${name}"`, 'postgres');
     return url(name);
   };
-  await createDatabase(DATABASE);
+  const known = sql(`select 1 from pg_database where datname = '${DATABASE}'`, 'postgres');
+  if (known === '') await createDatabase(DATABASE);
   return {
     host,
     port,
@@ -102,6 +94,22 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       return server.log;
     },
   };
+}
+
+function makeData(programs: string, folder: string, data: string, user: string | undefined): void {
+  mkdirSync(folder, { recursive: true });
+  const passwordFile = join(folder, 'password');
+  writeFileSync(passwordFile, PASSWORD);
+  if (user !== undefined) {
+    giveTo(folder, user);
+    giveTo(passwordFile, user);
+  }
+  const initdb = [
+    join(programs, 'initdb'),
+    ...['-D', data, '-U', USER, '--pwfile', passwordFile, '--auth=scram-sha-256', '-E', 'UTF8', '--locale=C'],
+  ];
+  const [file, ...args] = [...asUser(user), ...initdb] as [string, ...string[]];
+  execFileSync(file, args, { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
 }
 
 function asUser(user: string | undefined): string[] {

@@ -112,7 +112,13 @@ export class ServerProcess {
   async start(): Promise<void> {
     const { name, program, args, env, cwd, user, ready } = this.#command;
     const [file, ...rest] = [...this.#wrapper(user), program, ...args] as [string, ...string[]];
-    const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, cwd });
+    const child = spawn(file, rest, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+      cwd,
+      // A group of its own: Ctrl-C is for whoever started it, who ends it in its turn.
+      detached: true,
+    });
     this.#child = child;
     running.add(child);
     let failure: Error | undefined;
