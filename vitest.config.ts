@@ -2,26 +2,32 @@ import { defineConfig } from 'vitest/config';
 
 // Unit tests stand beside the code they test; e2e scenarios start whole Stoa processes and run after them.
 const resolve = { conditions: ['stoa-source'] };
+// Global setups run in an environment of their own.
+const environments = { __vitest__: { resolve: { conditions: ['stoa-source'], externalConditions: ['stoa-source'] } } };
 const ssr = { resolve: { conditions: ['stoa-source'], externalConditions: ['stoa-source'] } };
 
 export default defineConfig({
   resolve,
   ssr,
+  environments,
   test: {
     projects: [
       {
         resolve,
         ssr,
+        environments,
         test: {
           name: 'unit',
           include: ['{libs,services,drivers,apps}/*/{src,test,conformance}/**/*.test.ts', 'tools/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**', '**/templates/**'],
+          globalSetup: ['tools/test-run/unit-setup.ts'],
           testTimeout: 30_000,
         },
       },
       {
         resolve,
         ssr,
+        environments,
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],

@@ -1,20 +1,36 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beginTestRun, type ServerName } from '@stoa/test-servers';
+import { addressesOf, startBackends } from '../../tools/cluster/backends.ts';
+import { SHARED_BACKENDS } from './backends.ts';
 import { installMissing, TOOLS, type ToolName, toolPath } from './tools.ts';
 
+const SERVERS: readonly ServerName[] = ['postgres', 'redis', 'nats', 's3', 'toxiproxy'];
+
 /** Runs once before the scenarios; what it returns runs after them. */
-export default function setup(): () => void {
-  const missing = installMissing((line) => process.stderr.write(`${line}\n`));
+export default async function setup(): Promise<() => Promise<void>> {
+  const log = (line: string) => void process.stderr.write(`${line}\n`);
+  const missing = installMissing(log);
   if (missing.length > 0) {
     const names = missing.map((name) => `${TOOLS[name].program} (package ${TOOLS[name].packageName})`).join(', ');
     if (process.env['CI'] !== undefined) throw new Error(`CI must have every client; missing: ${names}`);
-    process.stderr.write(`scenarios with these are skipped, they are not installed: ${names}\n`);
+    log(`scenarios with these are skipped, they are not installed: ${names}`);
   }
-  return () => {
+  const run = await beginTestRun(SERVERS);
+  const folder = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));
+  // Sources are stripped of their types once for all the processes that the scenarios start.
+  process.env['NODE_COMPILE_CACHE'] ??= join(folder, 'compile-cache');
+  const backends = run.lacking.length > 0 ? undefined : await startBackends({ bus: 'nats', jaeger: false });
+  if (backends !== undefined) process.env[SHARED_BACKENDS] = JSON.stringify(addressesOf(backends));
+  return async () => {
+    await backends?.stop();
+    rmSync(folder, { recursive: true, force: true });
+    run.end();
     const names = Object.keys(TOOLS) as ToolName[];
     const there = names.filter((name) => !missing.includes(name)).map(describe);
-    process.stderr.write(
-      `real clients and servers on this machine: ${[...there, 'imapflow', 'nodemailer'].join('; ')}\n`,
-    );
+    log(`real clients on this machine: ${[...there, 'imapflow', 'nodemailer'].join('; ')}`);
   };
 }
 

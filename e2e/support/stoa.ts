@@ -1,22 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { join } from 'node:path';
 import { type Client, createChannel, createGrpcClient, type ServiceDefinition, storage } from '@stoa/contracts';
 import { channelCredentials } from '@stoa/service-kit';
+import { freePorts } from '@stoa/test-servers';
+import { freeNodes, LocalCluster, SERVICES, type ServiceName } from '../../tools/cluster/local-cluster.ts';
+import { StoaProcess } from '../../tools/cluster/stoa-process.ts';
+import { sharedStoresToml } from './backends.ts';
 import { makePki, makeServerCertificate, type Pki } from './pki.ts';
-import { freePorts } from './ports.ts';
+import { singleNodeToml } from './single-node.ts';
 
-const main = resolve(import.meta.dirname, '../../apps/stoa/src/main.ts');
-
-/** Every scenario runs in both: one process, and a process for each service with mutual TLS between them. */
-export const SHAPES = ['all-in-one', 'scaled-out'] as const;
+/**
+ * Every scenario runs in each: one process; a process for each service with mutual TLS between them; three nodes of such
+ * processes on PostgreSQL, S3, Redis and NATS.
+ */
+export const SHAPES = ['all-in-one', 'scaled-out', 'cluster'] as const;
 export type Shape = (typeof SHAPES)[number];
-
-const SERVICES = ['coordinator', 'store-router', 'smtp', 'imap', 'roles'] as const;
-type Service = (typeof SERVICES)[number];
 
 export interface StoaOptions {
   /** More sections, or keys of sections that are not written here. */
@@ -26,202 +25,149 @@ export interface StoaOptions {
 
 export const PASSWORD = 'a good password';
 
-interface Running {
-  child: ChildProcess;
-  services: readonly Service[];
-  addresses: Record<string, string>;
-  log: string[];
+/** A process with services of one node, and where they listen. */
+interface Part {
+  readonly process: StoaProcess;
+  readonly clusterPort: number;
 }
+
+/** Node whose listener clients use, so that what they do crosses nodes: in a cluster mail comes in on one and is read on another. */
+const NODE_OF_LISTENER: Readonly<Record<string, number>> = { smtp: 0, submission: 1, lmtp: 1, imap: 2, imaps: 2 };
 
 /** A Stoa of processes, started as an operator would, in a temporary folder, on ports that the system chose. */
 export class Stoa {
   readonly shape: Shape;
   readonly folder: string;
   readonly pki: Pki;
-  readonly #environment: Record<string, string>;
-  readonly #clusterPorts: Map<Service, number>;
-  readonly #running = new Map<string, Running>();
+  /** Those of a node stand together, the nodes in order. */
+  readonly #parts: readonly Part[];
   #channel: ReturnType<typeof createChannel> | undefined;
 
-  private constructor(
-    shape: Shape,
-    folder: string,
-    pki: Pki,
-    ports: Map<Service, number>,
-    environment: Record<string, string>,
-  ) {
+  private constructor(shape: Shape, folder: string, pki: Pki, parts: readonly Part[]) {
     this.shape = shape;
     this.folder = folder;
     this.pki = pki;
-    this.#clusterPorts = ports;
-    this.#environment = environment;
+    this.#parts = parts;
   }
 
   static async start(shape: Shape, options: StoaOptions = {}): Promise<Stoa> {
     const folder = mkdtempSync(join(tmpdir(), `stoa-${shape}-`));
-    const pki = makePki(join(folder, 'pki'));
     makeServerCertificate(join(folder, 'cert.pem'), join(folder, 'key.pem'), 'localhost');
-    const ports = await freePorts(SERVICES.length + 5);
-    const clusterPorts = new Map(SERVICES.map((service, i) => [service, ports[i] as number]));
-    const stoa = new Stoa(shape, folder, pki, clusterPorts, options.environment ?? {});
-    writeFileSync(join(folder, 'stoa.toml'), stoa.#config(ports.slice(SERVICES.length), options.toml ?? ''));
+    const stoa =
+      shape === 'cluster' ? await Stoa.#cluster(folder, options) : await Stoa.#single(shape, folder, options);
     await stoa.startAll();
     return stoa;
   }
 
-  /** Mail ports stay the same over a restart, as they would. */
-  #config(ports: readonly number[], more: string): string {
-    const [smtp, submission, lmtp, imap, imaps] = ports;
-    const services = SERVICES.map((service) => `${service} = ["127.0.0.1:${this.#clusterPorts.get(service)}"]`).join(
-      '\n',
-    );
-    const cluster =
-      this.shape === 'all-in-one'
-        ? ''
-        : `[cluster.tls]\nca = "pki/ca.pem"\ncert = "pki/node.pem"\nkey = "pki/node-key.pem"\n[cluster.services]\n${services}\n`;
-    return `
-[node]
-hostname = "mx.example.test"
-data-directory = "data"
-drain-timeout = "5s"
-[telemetry]
-export-interval = "100ms"
-[http]
-listen = "127.0.0.1:0"
-${cluster}
-[tls]
-certificates = [{ cert = "cert.pem", key = "key.pem" }]
-[[smtp.listeners]]
-name = "smtp"
-kind = "smtp"
-listen = "127.0.0.1:${smtp}"
-[[smtp.listeners]]
-name = "submission"
-kind = "submission"
-listen = "127.0.0.1:${submission}"
-[[smtp.listeners]]
-name = "lmtp"
-kind = "lmtp"
-listen = "127.0.0.1:${lmtp}"
-[[imap.listeners]]
-name = "imap"
-listen = "127.0.0.1:${imap}"
-tls = "starttls"
-[[imap.listeners]]
-name = "imaps"
-listen = "127.0.0.1:${imaps}"
-tls = "implicit"
-${more}
-`;
+  static async #single(shape: Shape, folder: string, { toml = '', environment }: StoaOptions): Promise<Stoa> {
+    const pki = makePki(join(folder, 'pki'));
+    const ports = await freePorts(SERVICES.length + 5);
+    const clusterPorts = ports.splice(0, SERVICES.length);
+    const config = join(folder, 'stoa.toml');
+    const services = shape === 'all-in-one' ? undefined : new Map(SERVICES.map((name, i) => [name, clusterPorts[i]]));
+    writeFileSync(config, singleNodeToml(ports, services as Map<string, number> | undefined, toml));
+    const groups = shape === 'all-in-one' ? [SERVICES] : SERVICES.map((service) => [service]);
+    const parts = groups.map((group, i) => {
+      const clusterPort = clusterPorts[i] as number;
+      const STOA_CLUSTER__LISTEN = `"127.0.0.1:${clusterPort}"`;
+      const process = new StoaProcess({
+        config,
+        services: group,
+        environment: { ...environment, STOA_CLUSTER__LISTEN },
+      });
+      return { process, clusterPort };
+    });
+    return new Stoa(shape, folder, pki, parts);
   }
 
-  get #groups(): readonly (readonly Service[])[] {
-    return this.shape === 'all-in-one' ? [SERVICES] : SERVICES.map((service) => [service]);
+  static async #cluster(folder: string, { toml = '', environment }: StoaOptions): Promise<Stoa> {
+    const mailCertificate = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const cluster = LocalCluster.prepare({
+      folder,
+      nodes: await freeNodes(3),
+      toml: `${await sharedStoresToml()}\n[telemetry]\nexport-interval = "100ms"\n${toml}`,
+      mailCertificate,
+      ...(environment === undefined ? {} : { environment }),
+    });
+    // Commands that take one file take that of the first node.
+    symlinkSync(cluster.configPath('1'), join(folder, 'stoa.toml'));
+    const parts = cluster.nodes.flatMap((node) =>
+      SERVICES.map((service) => ({
+        process: cluster.process(node.id, service),
+        clusterPort: node.cluster[service],
+      })),
+    );
+    return new Stoa('cluster', folder, cluster.pki('1'), parts);
   }
 
   async startAll(): Promise<void> {
-    await Promise.all(
-      this.#groups.filter((group) => !this.#running.has(group.join())).map((group) => this.#startProcess(group)),
-    );
+    await Promise.all(this.#parts.filter(({ process }) => !process.running).map(({ process }) => process.start()));
     await this.ready();
   }
 
   /** Resolves when every process says that it can do its work: those that lost another have found it again. */
   async ready(): Promise<void> {
-    const deadline = Date.now() + 20_000;
-    for (const { addresses, services } of this.#running.values()) {
-      for (;;) {
-        const response = await fetch(`http://${addresses['http']}/health/ready`);
-        if (response.ok) break;
-        if (Date.now() > deadline) throw new Error(`${services.join()} is not ready: ${await response.text()}`);
-        await response.arrayBuffer();
-      }
-    }
+    await Promise.all(this.#parts.map(({ process }) => process.ready()));
   }
 
   /** Resolves when every process listens to the events of the cluster. Services do their work without, but by asking. */
   async eventsFlow(): Promise<void> {
     const deadline = Date.now() + 20_000;
     for (;;) {
-      const metrics = await (await fetch(`http://${this.httpAddress('coordinator')}/metrics`)).text();
-      if (Number(/^stoa_event_subscribers\{.*\} (\d+)$/m.exec(metrics)?.[1] ?? 0) >= this.#running.size) return;
+      let listening = 0;
+      for (const { process } of this.#with('coordinator')) {
+        const metrics = await (await fetch(`http://${process.addresses['http']}/metrics`)).text();
+        listening += Number(/^stoa_event_subscribers\{.*\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+      }
+      if (listening >= this.#parts.length) return;
       if (Date.now() > deadline) throw new Error('not every process listens to events');
     }
   }
 
-  async #startProcess(services: readonly Service[]): Promise<void> {
-    const child = spawn(
-      process.execPath,
-      [
-        '--conditions=stoa-source',
-        main,
-        'start',
-        '--config',
-        join(this.folder, 'stoa.toml'),
-        '--services',
-        services.join(),
-      ],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: {
-          ...process.env,
-          ...this.#environment,
-          STOA_CLUSTER__LISTEN: `"127.0.0.1:${this.#clusterPorts.get(services[0] as Service)}"`,
-        },
-      },
-    );
-    const running: Running = { child, services, addresses: {}, log: [] };
-    this.#running.set(services.join(), running);
-    child.stderr.on('data', (octets: Buffer) => running.log.push(octets.toString()));
-    await new Promise<void>((resolve, reject) => {
-      child.once('exit', (code) =>
-        reject(new Error(`stoa ended with ${code} before it was ready:\n${running.log.join('\n')}`)),
-      );
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        running.log.push(line);
-        if (!line.includes('"msg":"ready"')) return;
-        Object.assign(running.addresses, (JSON.parse(line) as { addresses: Record<string, string> }).addresses);
-        resolve();
-      });
-    });
+  #with(service: ServiceName): Part[] {
+    return this.#parts.filter(({ process }) => process.services.includes(service));
   }
 
-  /** "host:port" of a listener. */
+  #first(service: ServiceName): Part {
+    const [part] = this.#with(service);
+    if (part === undefined) throw new Error(`there is no ${service}`);
+    return part;
+  }
+
+  /** "host:port" of a listener; in a cluster, that of the node which clients of this protocol use. */
   address(name: string): string {
-    for (const { addresses } of this.#running.values()) if (addresses[name] !== undefined) return addresses[name];
-    throw new Error(`nothing listens as ${name}`);
+    const found = this.#parts.flatMap(({ process }) => process.addresses[name] ?? []);
+    const address = found[Math.min(NODE_OF_LISTENER[name] ?? 0, found.length - 1)];
+    if (address === undefined) throw new Error(`nothing listens as ${name}`);
+    return address;
   }
 
   port(name: string): number {
     return Number(this.address(name).split(':').at(-1));
   }
 
-  /** The health and metrics page of the process that has a service. */
-  httpAddress(service: Service): string {
-    return this.#of(service).addresses['http'] as string;
+  /** The health and metrics page of a process that has a service. */
+  httpAddress(service: ServiceName): string {
+    return this.#first(service).process.addresses['http'] as string;
   }
 
-  /** Port of the gRPC server of the process that has a service. */
-  clusterPort(service: Service): number {
-    return this.#clusterPorts.get(this.shape === 'all-in-one' ? SERVICES[0] : service) as number;
+  /** Port of the gRPC server of a process that has a service. */
+  clusterPort(service: ServiceName): number {
+    return this.#first(service).clusterPort;
   }
 
-  pid(service: Service): number {
-    return this.#of(service).child.pid as number;
+  /** Processes that have a service. */
+  pids(service: ServiceName): number[] {
+    return this.#with(service).map(({ process }) => process.pid);
   }
 
-  /** Lines that the process with a service wrote. */
-  log(service: Service): readonly string[] {
-    return this.#of(service).log;
-  }
-
-  #of(service: Service): Running {
-    for (const running of this.#running.values()) if (running.services.includes(service)) return running;
-    throw new Error(`${service} does not run`);
+  /** Lines that processes with a service wrote. */
+  log(service: ServiceName): readonly string[] {
+    return this.#with(service).flatMap(({ process }) => process.log);
   }
 
   /** A client of a contract, as the operator's commands have it. */
-  client<D extends ServiceDefinition>(definition: D, service: Service = 'store-router'): Client<D> {
+  client<D extends ServiceDefinition>(definition: D, service: ServiceName = 'store-router'): Client<D> {
     const port = this.clusterPort(service);
     const tls = this.shape === 'all-in-one' ? undefined : this.pki;
     const channel = createChannel(`127.0.0.1:${port}`, channelCredentials(tls, { host: '127.0.0.1', port }));
@@ -242,29 +188,17 @@ ${more}
     for (const name of names) await directory.createAccount({ address: `${name}@${domain}`, password: PASSWORD });
   }
 
-  /** Ends the process with a service, at once. Resolves when it is gone. */
-  async kill(service: Service, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
-    const running = this.#of(service);
-    const gone = once(running.child, 'exit');
-    running.child.kill(signal);
-    const [code] = (await gone) as [number | null];
-    this.#running.delete(running.services.join());
-    return code;
+  /** Ends every process with a service, at once by default. Resolves with the highest exit code when they are gone. */
+  async kill(service: ServiceName, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
+    const codes = await Promise.all(this.#with(service).map(({ process }) => process.end(signal)));
+    return codes.includes(null) ? null : Math.max(...(codes as number[]));
   }
 
   /** Stops all processes cleanly. */
   async stop(): Promise<void> {
     this.#channel?.close();
     this.#channel = undefined;
-    await Promise.all(
-      [...this.#running.values()].map(async ({ child }) => {
-        if (child.exitCode !== null || child.signalCode !== null) return;
-        const gone = once(child, 'exit');
-        child.kill('SIGTERM');
-        await gone;
-      }),
-    );
-    this.#running.clear();
+    await Promise.all(this.#parts.map(({ process }) => process.end('SIGTERM')));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -59,14 +59,35 @@ export async function startBackends({ bus, jaeger, folder, progress }: BackendOp
   }
 }
 
-/** Sections of the configuration that name these servers, the same on every node. */
-export function storesToml({ postgres, s3, redis, nats }: Omit<Backends, 'stop' | 'jaeger'>): string {
-  const bus =
-    nats === undefined ? `driver = "redis"\nurl = "${redis.url}"` : `driver = "nats"\nservers = ["${nats.url}"]`;
+/** Where the stores of a cluster are. */
+export interface StoreAddresses {
+  /** URL of the database. */
+  postgres: string;
+  s3: Pick<S3Server, 'endpoint' | 'region' | 'bucket' | 'accessKey' | 'secretKey'>;
+  redis: string;
+  /** Without it Redis is the bus as well. */
+  nats: string | undefined;
+  /** Keeps clusters that share Redis and the bus apart. */
+  name?: string;
+}
+
+export function addressesOf({ postgres, s3, redis, nats }: Backends): StoreAddresses {
+  const { endpoint, region, bucket, accessKey, secretKey } = s3;
+  return {
+    postgres: postgres.url,
+    s3: { endpoint, region, bucket, accessKey, secretKey },
+    redis: redis.url,
+    nats: nats?.url,
+  };
+}
+
+/** Sections of the configuration that name these stores, the same on every node. */
+export function storesToml({ postgres, s3, redis, nats, name }: StoreAddresses): string {
+  const bus = nats === undefined ? `driver = "redis"\nurl = "${redis}"` : `driver = "nats"\nservers = ["${nats}"]`;
   return `
 [data]
 driver = "postgres"
-url = "${postgres.url}"
+url = "${postgres}"
 [blob]
 driver = "inline"
 [blob.outer]
@@ -78,8 +99,10 @@ access-key = "${s3.accessKey}"
 secret-key = "${s3.secretKey}"
 [memory]
 driver = "redis"
-url = "${redis.url}"
+url = "${redis}"
+${name === undefined ? '' : `key-prefix = "${name}:"`}
 [bus]
 ${bus}
+${name === undefined ? '' : `[coordinator]\ntopic-suffix = "${name}"`}
 `;
 }

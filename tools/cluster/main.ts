@@ -7,7 +7,7 @@ import { createChannel, createGrpcClient, storage } from '@stoa/contracts';
 import { hasCode } from '@stoa/plugin-sdk';
 import { channelCredentials } from '@stoa/service-kit';
 import { ensure, missing } from '@stoa/test-servers';
-import { type Backends, type BusName, startBackends, storesToml } from './backends.ts';
+import { addressesOf, type Backends, type BusName, startBackends, storesToml } from './backends.ts';
 import { fixedNodes, LocalCluster } from './local-cluster.ts';
 
 const USAGE = `npm run cluster -- [options]
@@ -112,8 +112,14 @@ async function run(): Promise<void> {
     });
     steps.push(() => backends.stop());
     const otlp = backends.jaeger?.otlp;
-    const environment: Record<string, string> = otlp === undefined ? {} : { STOA_TELEMETRY__OTLP_ENDPOINT: `"${otlp}"` };
-    const cluster = LocalCluster.prepare({ folder, nodes: fixedNodes(count), toml: storesToml(backends), environment });
+    const environment: Record<string, string> =
+      otlp === undefined ? {} : { STOA_TELEMETRY__OTLP_ENDPOINT: `"${otlp}"` };
+    const cluster = LocalCluster.prepare({
+      folder,
+      nodes: fixedNodes(count),
+      toml: storesToml(addressesOf(backends)),
+      environment,
+    });
     steps.push(() => cluster.stop());
     await cluster.startAll(say);
     await provision(cluster);

@@ -2,7 +2,7 @@ export { type EnsureOptions, ensure, given, missing, type ServerName } from './c
 export { type Jaeger, startJaeger } from './jaeger.ts';
 export { type NatsCluster, type NatsOptions, type NatsServer, startNats, startNatsCluster } from './nats.ts';
 export { type PgBouncer, startPgBouncer } from './pgbouncer.ts';
-export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts';
+export { createPostgresDatabase, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts';
 export { freePort, freePorts, temporaryFolder, until } from './process.ts';
 export {
   type RedisCluster,
@@ -13,7 +13,8 @@ export {
   startRedisCluster,
   startRedisSentinel,
 } from './redis.ts';
-export { type S3Options, type S3Server, startS3 } from './s3.ts';
+export { beginTestRun } from './run.ts';
+export { createS3Bucket, type S3Access, type S3Options, type S3Server, startS3 } from './s3.ts';
 export type { RunningServer } from './server.ts';
 export { makeTlsFiles, type TlsFiles } from './tls.ts';
 export { type FaultyLine, startToxiproxy, type Toxic, type Toxiproxy } from './toxiproxy.ts';

@@ -68,10 +68,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   });
   await server.start();
   noteUse(`PostgreSQL ${versionOf(join(programs, 'postgres'))}`);
-  const createDatabase = async (name: string) => {
-    sql(`create database "${name}"`, 'postgres');
-    return url(name);
-  };
+  const createDatabase = async (name: string) => createPostgresDatabase(url('postgres'), name);
   const known = sql(`select 1 from pg_database where datname = '${DATABASE}'`, 'postgres');
   if (known === '') await createDatabase(DATABASE);
   return {
@@ -125,6 +122,12 @@ function giveTo(path: string, user: string): void {
   chownSync(path, id('-u'), id('-g'));
 }
 
+/** Makes an empty database beside the one that the URL names; returns its URL. */
+export function createPostgresDatabase(url: string, name: string): string {
+  psql(url, `create database "${name}"`);
+  return Object.assign(new URL(url), { pathname: `/${name}` }).href;
+}
+
 function psql(url: string, text: string): string {
   const options = ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1', '-d', url, '-c', text];
   return execFileSync('psql', options, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
@@ -151,9 +154,6 @@ async function givenPostgres(address: string): Promise<PostgresServer> {
     database: url.pathname.slice(1),
     url: address,
     sql: (text, database = url.pathname.slice(1)) => psql(at(database), text),
-    createDatabase: async (name) => {
-      psql(address, `create database "${name}"`);
-      return at(name);
-    },
+    createDatabase: async (name) => createPostgresDatabase(address, name),
   };
 }

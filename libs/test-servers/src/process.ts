@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findProgram } from './locate.ts';
+import { USED_FILE } from './used.ts';
 
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -71,9 +72,9 @@ export async function until(what: string, condition: () => Promise<boolean> | bo
   }
 }
 
-/** Tells the run which servers it used; see `usedServers`. */
+/** Tells the test run, if this is one, which servers it used. */
 export function noteUse(line: string): void {
-  const file = process.env['STOA_TEST_SERVERS_USED'];
+  const file = process.env[USED_FILE];
   if (file !== undefined) appendFileSync(file, `${line}\n`);
 }
 

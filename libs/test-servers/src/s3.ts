@@ -49,7 +49,7 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
   });
   await server.start();
   noteUse(`S3: versitygw ${versionOf(path)}`);
-  const access: Access = {
+  const access: S3Access = {
     endpoint: `http://${host}:${port}`,
     region: REGION,
     accessKey: ACCESS_KEY,
@@ -58,7 +58,7 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
   return {
     ...access,
     bucket: BUCKET,
-    createBucket: (name) => createBucket(access, name),
+    createBucket: (name) => createS3Bucket(access, name),
     kill: () => server.end('SIGKILL'),
     restart: () => server.start(),
     signal: (name) => server.signal(name),
@@ -72,7 +72,8 @@ export async function startS3(options: S3Options = {}): Promise<S3Server> {
   };
 }
 
-interface Access {
+/** How to reach an S3 server. */
+export interface S3Access {
   endpoint: string;
   region: string;
   accessKey: string;
@@ -83,7 +84,7 @@ interface Access {
 async function givenS3(address: string): Promise<S3Server> {
   const url = new URL(address);
   noteUse(`S3 at ${url.host}`);
-  const access: Access = {
+  const access: S3Access = {
     endpoint: url.origin,
     region: url.searchParams.get('region') ?? REGION,
     accessKey: decodeURIComponent(url.username),
@@ -93,12 +94,15 @@ async function givenS3(address: string): Promise<S3Server> {
     ...notOurs('S3', 'STOA_TEST_S3'),
     ...access,
     bucket: url.pathname.slice(1),
-    createBucket: (name) => createBucket(access, name),
+    createBucket: (name) => createS3Bucket(access, name),
   };
 }
 
-/** One signed PUT; no more of S3 is needed here. */
-async function createBucket({ endpoint, region, accessKey, secretKey }: Access, name: string): Promise<void> {
+/** Makes a bucket, by one signed PUT; no more of S3 is needed here. */
+export async function createS3Bucket(
+  { endpoint, region, accessKey, secretKey }: S3Access,
+  name: string,
+): Promise<void> {
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
   const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
