@@ -10,6 +10,7 @@ import { registerQueue } from './commands/queue.ts';
 import { registerRole } from './commands/role.ts';
 import { registerStart } from './commands/start.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerStore } from './commands/store.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { VERSION } from './version.ts';
 
@@ -36,6 +37,7 @@ for (const register of [
   registerConfig,
   registerPlugin,
   registerCluster,
+  registerStore,
 ]) {
   register(program);
 }

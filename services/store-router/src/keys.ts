@@ -13,6 +13,7 @@ export const TABLE = {
   blobMark: 0x47, // G
   lease: 0x4b, // K
   blobLink: 0x4c, // L
+  migration: 0x4d, // M
   queue: 0x51, // Q
   task: 0x54, // T
 } as const;

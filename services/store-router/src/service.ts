@@ -15,6 +15,7 @@ import { messageStructure, messageText } from './mail/message-text.ts';
 import { mailService } from './mail/service.ts';
 import { maintenanceService } from './maintenance/service.ts';
 import { memoryService } from './memory/memory-service.ts';
+import { openMovable } from './migration/movable-store.ts';
 import { deliverMessage, noticeRecipients, readBeginning } from './queue/notice-delivery.ts';
 import { Notices } from './queue/notices.ts';
 import { Queue } from './queue/queue.ts';
@@ -43,11 +44,12 @@ export const storeRouterModule = defineService({
       context.driver('search'),
     ]);
     const publish = events.publish.bind(events);
-    const accounts = new Accounts(data.driver, { cacheBytes: config['cache-size'], now });
-    const queue = new Queue({ store: data.driver, config: config.queue, now, publish });
+    const store = await openMovable(data.driver, data.capabilities, now);
+    const accounts = new Accounts(store, { cacheBytes: config['cache-size'], now });
+    const queue = new Queue({ store, config: config.queue, now, publish });
     const mail: MailContext = {
       accounts,
-      bodies: new Bodies(blob.driver, data.driver, { now }),
+      bodies: new Bodies(blob.driver, store, { now }),
       search: search.driver,
       queue,
       intake: {
@@ -60,7 +62,7 @@ export const storeRouterModule = defineService({
       logger,
       now,
     };
-    const directory = new Directory({ store: data.driver, accounts, postmaster: config.directory.postmaster, now });
+    const directory = new Directory({ store, accounts, postmaster: config.directory.postmaster, now });
     const limits = new LoginLimits({
       memory: memory.driver,
       config: config.auth,
@@ -69,7 +71,7 @@ export const storeRouterModule = defineService({
       block: (address, until) => publish({ $case: 'addressBlocked', value: { address, until } }),
     });
     const notices = new Notices({
-      store: data.driver,
+      store,
       deliver: (envelope, message, signal) => deliverMessage(mail, envelope, message, signal),
       resolve: (address) => noticeRecipients(directory, address),
       lifetime: config.queue.lifetime,
@@ -82,10 +84,10 @@ export const storeRouterModule = defineService({
       directory,
       blobs: blob.driver,
       index: { accounts, blobs: blob.driver, search: search.driver, extractText: messageText, logger },
-      leases: new Leases(data.driver, now),
+      leases: new Leases(store, now),
       queue,
       stores: [
-        { kind: 'data', driver: data.name, store: data.driver },
+        { kind: 'data', driver: data.name, store },
         { kind: 'blob', driver: blob.name, store: blob.driver },
         { kind: 'memory', driver: memory.name, store: memory.driver },
         { kind: 'search', driver: search.name, store: search.driver },
@@ -131,7 +133,7 @@ export const storeRouterModule = defineService({
       },
       // Without these two nothing can be stored or read; the others are missed less.
       async check() {
-        await Promise.all([data.driver.check(), blob.driver.check()]);
+        await Promise.all([store.check(), blob.driver.check()]);
       },
       addresses: {},
       sessions: 0,

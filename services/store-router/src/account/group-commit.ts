@@ -100,6 +100,7 @@ export class GroupCommit {
    * operations of the batch that may have been applied.
    */
   async #commit(batch: Operation[], tried: Attempt[] = []): Promise<void> {
+    let lastFailure: StoaError | undefined;
     for (let round = 1; batch.length > 0; round++) {
       try {
         // The first round trusts what is cached: the commit's condition proves it right, or the second round reads.
@@ -108,7 +109,7 @@ export class GroupCommit {
         if (applied !== undefined) return settle(applied.outcomes);
         // A condition of one operation that never holds must not be the end of the others.
         if (round === SPLIT_AT && batch.length > 1) return await this.#oneByOne(batch, tried);
-        if (round > MAX_ATTEMPTS) throw new StoaError('conflict', 'the account is changed too often by others');
+        if (round > MAX_ATTEMPTS) throw lastFailure ?? new StoaError('conflict', 'the account is changed too often');
         const prepared = await this.#prepare(view, batch);
         batch = prepared.outcomes.map((outcome) => outcome.operation);
         if (!prepared.writes) {
@@ -120,6 +121,7 @@ export class GroupCommit {
         const failure = await this.#apply(attempt);
         if (failure === undefined) return settle(attempt.outcomes);
         tried.push(attempt);
+        lastFailure = failure;
         for (const operation of batch) operation.attempt++;
         if (!hasCode(failure, 'conflict')) {
           const verdict = await this.#verdict(attempt, failure);

@@ -1,0 +1,2 @@
+export { abandonMigration, type MigrationProgress, type MigrationResult, migrate } from './migrate.ts';
+export type { MailStores } from './stores.ts';
