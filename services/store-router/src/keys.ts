@@ -9,7 +9,9 @@ import { StoaError } from '@stoa/plugin-sdk';
  */
 export const TABLE = {
   account: 0x41, // A
+  certificate: 0x43, // C
   directory: 0x44, // D
+  format: 0x46, // F
   blobMark: 0x47, // G
   lease: 0x4b, // K
   blobLink: 0x4c, // L
@@ -274,6 +276,9 @@ export function blobLinks(first: Uint8Array, last: Uint8Array = first): Range {
 export function blobOfLink(key: Uint8Array): Uint8Array {
   return key.subarray(1, 1 + BLOB_ID_BYTES);
 }
+
+/** Says which generation of formats the store holds. */
+export const storeFormatKey: Uint8Array = Buffer.from([TABLE.format, 0x00]);
 
 /** Mark of the garbage collection on a blob. */
 export function blobMark(blobId: Uint8Array): Buffer {

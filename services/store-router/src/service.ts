@@ -6,6 +6,7 @@ import { Authenticator } from './auth/authenticator.ts';
 import { LoginLimits } from './auth/login-limits.ts';
 import { blobService } from './body/blob-service.ts';
 import { Bodies } from './body/bodies.ts';
+import { certificateService } from './certificates/service.ts';
 import { storeRouterConfig } from './config.ts';
 import { Directory } from './directory/directory.ts';
 import { directoryService } from './directory/service.ts';
@@ -20,6 +21,7 @@ import { deliverMessage, noticeRecipients, readBeginning } from './queue/notice-
 import { Notices } from './queue/notices.ts';
 import { Queue } from './queue/queue.ts';
 import { queueService } from './queue/service.ts';
+import { checkStoreFormat } from './store-format.ts';
 
 /** Owns the stores: mailboxes, messages, accounts, the outbound queue. Keeps no state that matters, so any number may run. */
 export const storeRouterModule = defineService({
@@ -33,6 +35,7 @@ export const storeRouterModule = defineService({
     storage.QueueServiceDefinition,
     storage.MemoryServiceDefinition,
     storage.MaintenanceServiceDefinition,
+    storage.CertificateServiceDefinition,
   ],
   async create(context): Promise<Service> {
     const { config, node, logger, events } = context;
@@ -45,6 +48,7 @@ export const storeRouterModule = defineService({
     ]);
     const publish = events.publish.bind(events);
     const store = await openMovable(data.driver, data.capabilities, now);
+    await checkStoreFormat(store);
     const accounts = new Accounts(store, { cacheBytes: config['cache-size'], now });
     const queue = new Queue({ store, config: config.queue, now, publish });
     const mail: MailContext = {
@@ -68,7 +72,7 @@ export const storeRouterModule = defineService({
       config: config.auth,
       now,
       logger,
-      block: (address, until) => publish({ $case: 'addressBlocked', value: { address, until } }),
+      block: (address, network, until) => publish({ $case: 'addressBlocked', value: { address, network, until } }),
     });
     const notices = new Notices({
       store,
@@ -116,6 +120,10 @@ export const storeRouterModule = defineService({
         ),
         bind(storage.MemoryServiceDefinition, memoryService(memory.driver)),
         bind(storage.MaintenanceServiceDefinition, maintenance),
+        bind(
+          storage.CertificateServiceDefinition,
+          certificateService({ store, leases: new Leases(store, now), publish, now }),
+        ),
       ],
       async start() {
         unsubscribe ??= events.subscribe({

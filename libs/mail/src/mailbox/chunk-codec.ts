@@ -1,3 +1,4 @@
+import { isReadable } from '../format-version.ts';
 import { CHUNK_SIZE, CHUNK_VERSION, type ChunkColumns, ChunkFormatError, firstUidOfChunk } from './chunk-format.ts';
 
 /*
@@ -89,7 +90,8 @@ export function readColumns(bytes: Uint8Array): {
   columns: Column[];
 } {
   if (bytes.length < HEADER_BYTES) throw new ChunkFormatError('too short');
-  if (bytes[0] !== CHUNK_VERSION) throw new ChunkFormatError(`unknown version ${bytes[0]}`);
+  const version = bytes[0]!;
+  if (!isReadable(version, CHUNK_VERSION)) throw new ChunkFormatError(`unknown version ${version}`);
   const count = bytes[2]! | (bytes[3]! << 8);
   if (count === 0 || count > CHUNK_SIZE) throw new ChunkFormatError(`count ${count} is not 1 to ${CHUNK_SIZE}`);
   const number = u32(bytes, 4);
@@ -107,7 +109,8 @@ export function readColumns(bytes: Uint8Array): {
     columns.push(new Column(bytes, at + COLUMN_HEADER_BYTES, width, base));
     at += COLUMN_HEADER_BYTES + count * width;
   }
-  if (at !== bytes.length) throw new ChunkFormatError(`${bytes.length} octets instead of ${at}`);
+  if (at > bytes.length || (at < bytes.length && version <= CHUNK_VERSION))
+    throw new ChunkFormatError(`${bytes.length} octets instead of ${at}`);
   checkUids(columns[0]!, number, count);
   return { number, count, maxModseq, columns };
 }

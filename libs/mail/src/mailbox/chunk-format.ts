@@ -1,7 +1,7 @@
 /** Messages that the UID range of a chunk can hold. Ranges are fixed: chunks never split or merge. */
 export const CHUNK_SIZE = 256;
 
-/** First octet of a packed chunk. */
+/** First octet of a packed chunk: generation and revision (see format-version.ts). */
 export const CHUNK_VERSION = 1;
 
 /** Columns of a chunk, one element per message, in ascending order of the UID. */

@@ -1,3 +1,4 @@
+import { isReadable } from '../format-version.ts';
 import { bufferOf } from './header-field.ts';
 import type { ParsedMessage } from './message-parser.ts';
 import { StructureError } from './structure-error.ts';
@@ -35,19 +36,20 @@ export function decodeParts(bytes: Uint8Array): MimePart {
 function sections(bytes: Uint8Array): { size: number; envelope: string; structure: string } {
   const version = bytes[0];
   if (version === undefined) throw new StructureError('corrupt', 'The stored structure is empty.');
-  if (version > STRUCTURE_VERSION) {
+  if (!isReadable(version, STRUCTURE_VERSION)) {
+    if (version < STRUCTURE_VERSION) throw corrupt();
     throw new StructureError(
       'newer-version',
       `The stored structure has version ${version}; ${STRUCTURE_VERSION} is known.`,
     );
   }
-  if (version !== STRUCTURE_VERSION) throw corrupt();
   // One string for all: cutting pieces from it is far cheaper than making each from the bytes.
   const reader = new StructureReader(bufferOf(bytes).toString('latin1', 1));
   const size = reader.number();
   const envelope = reader.section();
   const structure = reader.section();
-  reader.end();
+  // What a newer revision appended is not ours to know.
+  if (version <= STRUCTURE_VERSION) reader.end();
   return { size, envelope, structure };
 }
 

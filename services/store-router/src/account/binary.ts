@@ -56,6 +56,9 @@ export class BinaryWriter {
   }
 }
 
+/** Bits of a version that number the revision. */
+const REVISION_BITS = 4;
+
 /** Reads what BinaryWriter wrote. Anything else fails with `data-loss`, naming the kind of row. */
 export class BinaryReader {
   readonly #bytes: Buffer;
@@ -71,11 +74,15 @@ export class BinaryReader {
     return new StoaError('data-loss', `stored ${this.#what}: ${problem}`);
   }
 
-  /** The version that the row begins with. A newer one than `highest` is left to newer nodes. */
+  /**
+   * The version that the row begins with: a generation (the high bits) and a revision (the low four). Revisions of one
+   * generation differ only by what they append, so that a newer one is read as far as it is known; what a newer generation
+   * wrote is left to newer nodes (docs/decisions/0008).
+   */
   version(highest: number): number {
     const version = this.number();
     if (version === 0) throw this.fail('no version');
-    if (version > highest) {
+    if (version >> REVISION_BITS > highest >> REVISION_BITS) {
       throw new StoaError('unsupported-version', `stored ${this.#what}: version ${version} is newer than this program`);
     }
     return version;
