@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createPostgresDatabase, createS3Bucket } from '@stoa/test-servers';
-import { type StoreAddresses, storesToml } from '../../tools/cluster/backends.ts';
+import { type BusName, type StoreAddresses, storesToml } from '../../tools/cluster/backends.ts';
+
+/** The bus of the clusters in the scenarios: NATS, or Redis where the variable says so. */
+export const BUS: BusName = process.env['STOA_E2E_BUS'] === 'redis' ? 'redis' : 'nats';
 
 /** Variable by which the setup of the run tells the scenarios where the servers are that they share. */
 export const SHARED_BACKENDS = 'STOA_E2E_BACKENDS';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beginTestRun, type ServerName } from '@stoa/test-servers';
 import { addressesOf, startBackends } from '../../tools/cluster/backends.ts';
-import { SHARED_BACKENDS } from './backends.ts';
+import { BUS, SHARED_BACKENDS } from './backends.ts';
 import { installMissing, TOOLS, type ToolName, toolPath } from './tools.ts';
 
 const SERVERS: readonly ServerName[] = ['postgres', 'redis', 'nats', 's3', 'toxiproxy'];
@@ -22,7 +22,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const folder = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));
   // Sources are stripped of their types once for all the processes that the scenarios start.
   process.env['NODE_COMPILE_CACHE'] ??= join(folder, 'compile-cache');
-  const backends = run.lacking.length > 0 ? undefined : await startBackends({ bus: 'nats', jaeger: false });
+  const backends = run.lacking.length > 0 ? undefined : await startBackends({ bus: BUS, jaeger: false });
   if (backends !== undefined) process.env[SHARED_BACKENDS] = JSON.stringify(addressesOf(backends));
   return async () => {
     await backends?.stop();

@@ -89,8 +89,6 @@ export function storesToml({ postgres, s3, redis, nats, name }: StoreAddresses):
 driver = "postgres"
 url = "${postgres}"
 [blob]
-driver = "inline"
-[blob.outer]
 driver = "s3"
 endpoint = "${s3.endpoint}"
 region = "${s3.region}"
@@ -100,7 +98,7 @@ secret-key = "${s3.secretKey}"
 [memory]
 driver = "redis"
 url = "${redis}"
-${name === undefined ? '' : `key-prefix = "${name}:"`}
+${name === undefined ? '' : `prefix = "${name}:"`}
 [bus]
 ${bus}
 ${name === undefined ? '' : `[coordinator]\ntopic-suffix = "${name}"`}

@@ -1,13 +1,14 @@
 import { defineDriver } from '@stoa/plugin-sdk';
 import { configSchema } from './config.ts';
-import { openS3BlobStore } from './store.ts';
+import { openS3BlobStore } from './open.ts';
 
-/** Blob store, kept in memory: a start for a real one. */
+/** Blob store in a bucket of an S3 server. */
 export default defineDriver({
   name: 's3',
   kind: 'blob',
   sdk: '^1.0.0',
   configSchema,
-  capabilities: { shared: 'process', conditionalCreate: true },
-  create: async (config) => openS3BlobStore(config),
+  // What every server can; an open store says more when the probe at the start found it.
+  capabilities: { shared: 'network', conditionalCreate: false },
+  create: openS3BlobStore,
 });

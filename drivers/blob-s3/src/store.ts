@@ -1,6 +1,8 @@
 import {
+  type BlobCapabilities,
   type BlobGetOptions,
   type BlobInfo,
+  type BlobKey,
   type BlobListOptions,
   type BlobPutOptions,
   type BlobStore,
@@ -8,85 +10,77 @@ import {
   StoaError,
   throwIfCancelled,
 } from '@stoa/plugin-sdk';
-import type { Config } from './config.ts';
+import type { Bucket } from './bucket.ts';
+import { deleteObjects } from './delete.ts';
+import { readObject } from './get.ts';
+import { headObject } from './head.ts';
+import { objectName } from './keys.ts';
+import { listObjects } from './list.ts';
+import { putMultipart } from './multipart.ts';
+import { putSmall } from './put.ts';
+import type { Source } from './source.ts';
 
-interface Stored {
-  content: Buffer;
-  modifiedAt: number;
-}
+export class S3BlobStore implements BlobStore {
+  readonly capabilities: BlobCapabilities;
+  readonly #bucket: Bucket;
+  readonly #cleanups = new Set<Promise<void>>();
+  #closed = false;
 
-const CHUNK = 64 * 1024;
-const BATCH = 500;
-const stores = new Map<string, Map<string, Stored>>();
-
-class S3BlobStore implements BlobStore {
-  readonly #stored: Map<string, Stored>;
-
-  constructor(stored: Map<string, Stored>) {
-    this.#stored = stored;
+  constructor(bucket: Bucket) {
+    this.#bucket = bucket;
+    const { conditionalPut, conditionalComplete } = bucket.features;
+    this.capabilities = { shared: 'network', conditionalCreate: conditionalPut && conditionalComplete };
   }
 
-  async put(
-    key: string,
-    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    { size, signal }: BlobPutOptions,
-  ): Promise<{ created: boolean }> {
-    throwIfCancelled(signal);
-    const chunks: Uint8Array[] = [];
-    let octets = 0;
-    for await (const chunk of source) {
-      throwIfCancelled(signal);
-      octets += chunk.length;
-      if (octets > size) break;
-      chunks.push(new Uint8Array(chunk));
-    }
-    if (octets !== size) throw new StoaError('invalid-argument', `the source has not the ${size} octets that were announced`);
-    if (this.#stored.has(key)) return { created: false };
-    this.#stored.set(key, { content: Buffer.concat(chunks), modifiedAt: Date.now() });
-    return { created: true };
+  async put(key: BlobKey, source: Source, options: BlobPutOptions): Promise<{ created: boolean }> {
+    const name = this.#enter(key, options);
+    if (options.size <= this.#bucket.partSize) return putSmall(this.#bucket, name, source, options);
+    return putMultipart(this.#bucket, name, source, options, (work) => this.#afterwards(work));
   }
 
-  async *get(key: string, { start = 0, end, signal }: BlobGetOptions = {}): AsyncGenerator<Uint8Array> {
-    throwIfCancelled(signal);
-    const stored = this.#stored.get(key);
-    if (stored === undefined) throw new StoaError('not-found', 'there is no such blob');
-    const last = Math.min(end ?? stored.content.length, stored.content.length);
-    for (let at = start; at < last; at += CHUNK) {
-      throwIfCancelled(signal);
-      yield new Uint8Array(stored.content.subarray(at, Math.min(at + CHUNK, last)));
-    }
+  async *get(key: BlobKey, options: BlobGetOptions = {}): AsyncGenerator<Uint8Array> {
+    yield* readObject(this.#bucket, this.#enter(key, options), options);
   }
 
-  async head(key: string, { signal }: CallOptions = {}): Promise<BlobInfo | undefined> {
-    throwIfCancelled(signal);
-    const stored = this.#stored.get(key);
-    return stored && { key, size: stored.content.length, modifiedAt: stored.modifiedAt };
+  async head(key: BlobKey, options: CallOptions = {}): Promise<BlobInfo | undefined> {
+    const found = await headObject(this.#bucket, this.#enter(key, options), options);
+    if (found === undefined) return undefined;
+    return { key, size: found.ContentLength ?? 0, modifiedAt: found.LastModified?.getTime() ?? 0 };
   }
 
-  async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
-    throwIfCancelled(signal);
-    for (const key of keys) this.#stored.delete(key);
+  async delete(keys: readonly BlobKey[], options: CallOptions = {}): Promise<void> {
+    const names = keys.map((key) => this.#enter(key, options));
+    await deleteObjects(this.#bucket, names, options);
   }
 
-  async *list({ prefix = '', after, signal }: BlobListOptions = {}): AsyncGenerator<BlobInfo[]> {
-    throwIfCancelled(signal);
-    const keys = [...this.#stored.keys()].filter((key) => key.startsWith(prefix) && (after === undefined || key > after)).sort();
-    for (let at = 0; at < keys.length; at += BATCH) {
-      throwIfCancelled(signal);
-      yield keys.slice(at, at + BATCH).flatMap((key) => {
-        const stored = this.#stored.get(key);
-        return stored === undefined ? [] : [{ key, size: stored.content.length, modifiedAt: stored.modifiedAt }];
-      });
-    }
+  async *list(options: BlobListOptions = {}): AsyncGenerator<BlobInfo[]> {
+    this.#assertOpen();
+    yield* listObjects(this.#bucket, options);
   }
 
-  async check(): Promise<void> {}
+  async check(): Promise<void> {
+    this.#assertOpen();
+    await this.#bucket.check();
+  }
 
-  async close(): Promise<void> {}
-}
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#cleanups);
+    this.#bucket.requests.destroy();
+  }
 
-export function openS3BlobStore({ name }: Config): BlobStore {
-  const stored = stores.get(name) ?? new Map<string, Stored>();
-  stores.set(name, stored);
-  return new S3BlobStore(stored);
+  #afterwards(work: Promise<void>): void {
+    this.#cleanups.add(work);
+    work.finally(() => this.#cleanups.delete(work));
+  }
+
+  #enter(key: BlobKey, options: CallOptions): string {
+    this.#assertOpen();
+    throwIfCancelled(options.signal);
+    return objectName(this.#bucket.prefix, key);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new StoaError('unavailable', 'the blob store is closed', { retryable: false });
+  }
 }

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type DriverContext, isStoaError, type SearchStore, StoaError } from '@stoa/plugin-sdk';
 import type { Config } from './config.ts';
@@ -32,15 +33,30 @@ export async function openStore(config: Config, context: DriverContext): Promise
 async function checkStamp(folder: string, files: number): Promise<void> {
   const path = join(folder, STAMP);
   const made = JSON.stringify({ format: FORMAT_VERSION, files });
-  const found = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-    return undefined;
-  });
-  if (found === undefined) {
-    await writeFile(path, made, { mode: 0o600, flush: true });
-    return;
-  }
+  const found = (await readStamp(path)) ?? (await writeStamp(path, made));
   if (found === made) return;
   const message = `the search index in ${folder} was made as ${found}, the configuration asks for ${made}; set "files" back or delete the folder, and it will be filled anew`;
   throw new StoaError('unsupported-version', message);
+}
+
+function readStamp(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined;
+  });
+}
+
+/** Several processes may make the folder at a time: the stamp of one is there whole, or not at all. Returns that one. */
+async function writeStamp(path: string, text: string): Promise<string> {
+  const own = `${path}.${randomUUID()}`;
+  await writeFile(own, text, { mode: 0o600, flush: true });
+  try {
+    await link(own, path);
+    return text;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return await readFile(path, 'utf8');
+  } finally {
+    await unlink(own);
+  }
 }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type DriverContext, hasCode, type SearchStore } from '@stoa/plugin-sdk';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configSchema } from './config.ts';
@@ -76,6 +78,23 @@ describe('the embedded search', () => {
     await add(store, 2);
     expect(await store.indexedToUid(scope)).toBe(2);
     await store.close();
+  });
+
+  it('is made by several processes at a time', async () => {
+    const script = `
+      const { default: factory } = await import(process.argv[1]);
+      const logger = { debug() {}, info() {}, warn() {}, error() {} };
+      const store = await factory.create({ path: 'index', files: 3 }, { logger, dataDirectory: process.argv[2], nodeId: 'a' });
+      await store.close();
+    `;
+    const folder = mkdtempSync(join(tmpdir(), 'stoa-search-'));
+    const module = new URL('./index.ts', import.meta.url).href;
+    const args = ['--conditions=stoa-source', '--input-type=module', '-e', script, module, folder];
+    try {
+      await Promise.all(Array.from({ length: 4 }, () => promisify(execFile)(process.execPath, args)));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('leaves the event loop free while it works', async () => {

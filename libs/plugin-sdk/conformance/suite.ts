@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  capabilitiesOf,
   type DriverContext,
   type DriverFactory,
   type DriverKind,
@@ -52,6 +53,7 @@ export class Subject<K extends DriverKind> {
   readonly #options: SuiteOptions<K>;
   readonly context: DriverContext;
   #config: Promise<unknown> | undefined;
+  #capabilities: DriverKinds[K]['capabilities'] | undefined;
 
   constructor(options: SuiteOptions<K>) {
     this.#options = options;
@@ -61,8 +63,9 @@ export class Subject<K extends DriverKind> {
     this.patienceMs = options.patienceMs ?? 15_000;
   }
 
+  /** Those of the driver that was opened last, before that the factory's. */
   get capabilities(): DriverKinds[K]['capabilities'] {
-    return this.factory.capabilities;
+    return this.#capabilities ?? this.factory.capabilities;
   }
 
   /** As the user wrote it, and as the schema of the driver returns it. */
@@ -74,7 +77,9 @@ export class Subject<K extends DriverKind> {
   async open(): Promise<DriverKinds[K]['driver']> {
     const result = await this.factory.configSchema['~standard'].validate(await this.rawConfig());
     assert.ok(!result.issues, `the configuration is refused: ${JSON.stringify(result.issues)}`);
-    return this.factory.create(result.value, this.context);
+    const driver = await this.factory.create(result.value, this.context);
+    this.#capabilities = capabilitiesOf(this.factory, driver);
+    return driver;
   }
 
   /** Opens the driver for the body, and closes it whatever happens. */

@@ -36,6 +36,14 @@ export interface DriverContext {
   readonly nodeId: string;
 }
 
+/**
+ * An open driver. Its own `capabilities`, where it has them, stand in place of its factory's: for what only the server
+ * behind it decides. The factory then declares what holds for every server.
+ */
+export type OpenedDriver<K extends DriverKind> = DriverKinds[K]['driver'] & {
+  readonly capabilities?: DriverKinds[K]['capabilities'];
+};
+
 /** The default export of a driver package. */
 export interface DriverFactory<K extends DriverKind = DriverKind, Config = unknown> {
   readonly [DRIVER_BRAND]: true;
@@ -47,7 +55,15 @@ export interface DriverFactory<K extends DriverKind = DriverKind, Config = unkno
   readonly configSchema: ConfigSchema<Config>;
   readonly capabilities: DriverKinds[K]['capabilities'];
   /** Opens the store or connects to the bus. Rejects with a message that says what to change in the configuration. */
-  create(config: Config, context: DriverContext): Promise<DriverKinds[K]['driver']>;
+  create(config: Config, context: DriverContext): Promise<OpenedDriver<K>>;
+}
+
+/** What an open driver can. */
+export function capabilitiesOf<K extends DriverKind>(
+  factory: Pick<DriverFactory<K>, 'capabilities'>,
+  driver: OpenedDriver<K>,
+): DriverKinds[K]['capabilities'] {
+  return driver.capabilities ?? factory.capabilities;
 }
 
 /** Types and brands a driver factory. A package may also brand its own object with `Symbol.for('stoa.driver')`. */

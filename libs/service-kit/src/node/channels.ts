@@ -21,6 +21,12 @@ export function ownersOf(modules: readonly ServiceModule[]): Map<string, Service
   );
 }
 
+/**
+ * A node that was paused or cut off answers nothing: its calls are given up after so long, and go to another where they can
+ * be made again. Between processes of one cluster both sides are ours, so that nobody minds the pings.
+ */
+const KEEPALIVE = { 'grpc.keepalive_time_ms': 2_000, 'grpc.keepalive_timeout_ms': 3_000 };
+
 type Caller = (request: unknown, options?: ClientCallOptions) => unknown;
 
 /** A stream that fails at once. */
@@ -91,7 +97,7 @@ export class Channels {
       const name = formatAddress(address);
       let channel = this.#remote.get(name);
       if (channel === undefined) {
-        channel = createChannel(name, channelCredentials(this.#cluster.tls, address));
+        channel = createChannel(name, channelCredentials(this.#cluster.tls, address), KEEPALIVE);
         this.#remote.set(name, channel);
       }
       return { name, client: createGrpcClient(definition, channel) };

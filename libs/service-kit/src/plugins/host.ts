@@ -1,4 +1,12 @@
-import { type ConfigSchema, type DriverKind, isStoaError, StoaError, toStoaError } from '@stoa/plugin-sdk';
+import {
+  type ConfigSchema,
+  capabilitiesOf,
+  type DriverKind,
+  isStoaError,
+  type OpenedDriver,
+  StoaError,
+  toStoaError,
+} from '@stoa/plugin-sdk';
 import type { ConfigDocument } from '../config/load.ts';
 import { DEFAULT_DRIVERS } from '../config/sections.ts';
 import type { NodeInfo } from '../service.ts';
@@ -31,8 +39,15 @@ export class DriverHost {
     if (opening === undefined) {
       opening = this.#create(kind) as unknown as Promise<OpenDriver<DriverKind>>;
       this.#open.set(kind, opening);
+      // What could not be opened may be asked for again.
+      opening.catch(() => this.#open.delete(kind));
     }
     return opening as unknown as Promise<OpenDriver<K>>;
+  }
+
+  /** Kinds that are in use. */
+  get kinds(): DriverKind[] {
+    return [...this.#open.keys()];
   }
 
   async #create<K extends DriverKind>(kind: K): Promise<OpenDriver<K>> {
@@ -42,8 +57,8 @@ export class DriverHost {
         logger: this.#logger.child({ driver: name, kind }),
         dataDirectory: this.#node.dataDirectory,
         nodeId: this.#node.id,
-      })) as DriverOf<K>;
-      return { driver: guardDriver(kind, name, driver), name, capabilities: factory.capabilities };
+      })) as OpenedDriver<K>;
+      return { driver: guardDriver(kind, name, driver), name, capabilities: capabilitiesOf<K>(factory, driver) };
     } catch (error) {
       const known = toStoaError(error);
       throw new StoaError(

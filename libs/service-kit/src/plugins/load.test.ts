@@ -117,4 +117,16 @@ describe('a section of a driver', () => {
     await host.close();
     expect((globalThis as { strangeClosed?: string }).strangeClosed).toBe('here');
   });
+
+  it('takes the capabilities of the open driver, where it has its own, before its factory’s', async () => {
+    const own = "{ shared: 'network', deletePrefix: true }";
+    writePackage(
+      'probing-driver',
+      `create: async () => ({ capabilities: ${own}, check: async () => {}, close: async () => {} })`,
+    );
+    const document = read('[memory]\ndriver = "probing-driver"\npath = "here"');
+    const host = new DriverHost(document, { dataDirectory: root, id: 'n1' } as NodeInfo, recordingLogger());
+    expect((await host.get('memory')).capabilities).toEqual({ shared: 'network', deletePrefix: true });
+    await host.close();
+  });
 });
