@@ -6,21 +6,24 @@ import { deliverTo, newAccount, testRouter } from '../../services/store-router/t
 
 /*
  * Deliveries a second, each its own message of 4 KiB, at several concurrencies:
- *   node --conditions=stoa-source bench/mailbox/deliver.ts [--accounts 100] [--seconds 4] [--no-blobs] [--routers 2] [--folder DIR]
+ *   node --conditions=stoa-source bench/mailbox/deliver.ts [--accounts 100] [--seconds 4] [--routers 2] [--folder DIR] [--bodies inline]
+ * Bodies: "inline" in the data store as by default, "files" a file for each, "none" in memory.
  */
 const { values } = parseArgs({
   options: {
     accounts: { type: 'string', default: '100' },
     seconds: { type: 'string', default: '4' },
     concurrency: { type: 'string', default: '1,20,100' },
-    'no-blobs': { type: 'boolean', default: false },
+    bodies: { type: 'string', default: 'inline' },
     routers: { type: 'string', default: '1' },
     folder: { type: 'string' },
   },
 });
 
 const stores = await embeddedStores(values.folder);
-const blobs = values['no-blobs'] ? new MemoryBlobStore(Date.now) : stores.blobs;
+const places = { inline: stores.blobs, files: stores.outer, none: new MemoryBlobStore(Date.now) };
+const blobs = places[values.bodies as keyof typeof places];
+if (blobs === undefined) throw new Error(`--bodies: ${Object.keys(places).join(', ')}`);
 const routers = Array.from({ length: Number(values.routers) }, () =>
   testRouter({ data: stores.data, blobs, newStructure: messageStructure }),
 );

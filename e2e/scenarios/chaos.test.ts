@@ -115,6 +115,21 @@ async function connect(node: Node, account: string): Promise<ImapFlow> {
   return client;
 }
 
+/** Stores a message through a node and returns its UID; a failure says what the server said. */
+async function probe(node: Node, account: string, what: string): Promise<number> {
+  const client = await connect(node, account);
+  try {
+    const stored = await client.append('INBOX', `Subject: probe\r\n\r\n${what}\r\n`);
+    if (stored === false || stored.uid === undefined) throw new Error('it was not stored');
+    return stored.uid;
+  } catch (error) {
+    const { message, responseText } = error as Error & { responseText?: string };
+    throw new Error(`${what}: the probe to ${account} failed: ${responseText ?? message}`);
+  } finally {
+    client.close();
+  }
+}
+
 describe.skipIf(serversMissing('postgres', 'redis', 'nats', 's3'))(
   'a cluster whose parts die one after the other',
   () => {
@@ -139,15 +154,14 @@ describe.skipIf(serversMissing('postgres', 'redis', 'nats', 's3'))(
     });
 
     /** Every view hears of a message that is sent now, in time. */
-    async function expectNotices(views: readonly { account: string; view: IdleView }[], what: string): Promise<void> {
+    async function expectNotices(
+      views: readonly { account: string; view: IdleView }[],
+      what: string,
+      through = cluster.nodes[0] as Node,
+    ): Promise<void> {
       for (const account of ACCOUNTS) {
         const watching = views.filter((one) => one.account === account);
-        const node = cluster.nodes[ACCOUNTS.indexOf(account)] as Node;
-        const client = await connect(node, account);
-        const status = await client.append('INBOX', `Subject: probe\r\n\r\n${what}\r\n`);
-        client.close();
-        if (status === false || status.uid === undefined) throw new Error(`${what}: the probe was not stored`);
-        const { uid } = status;
+        const uid = await probe(through, account, what);
         const seen = await Promise.all(watching.map(({ view }) => view.hasUid(uid, NOTICE_MS)));
         expect(seen, `${what}: clients of ${account} that heard in time`).toEqual(watching.map(() => true));
       }
@@ -172,7 +186,7 @@ describe.skipIf(serversMissing('postgres', 'redis', 'nats', 's3'))(
           await process.start();
           await process.ready();
         }
-        await expectNotices(views, `after every ${service} was killed`);
+        await expectNotices(views, `after every ${service} was killed`, cluster.nodes[1]);
       }
 
       const bus = backends.nats ?? backends.redis;

@@ -2,6 +2,7 @@ import { toStoaError } from '@stoa/plugin-sdk';
 import { Command, CommanderError } from 'commander';
 import { registerAccount } from './commands/account.ts';
 import { registerAlias } from './commands/alias.ts';
+import { registerCertificate } from './commands/certificate.ts';
 import { registerCluster } from './commands/cluster.ts';
 import { registerConfig } from './commands/config.ts';
 import { registerDomain } from './commands/domain.ts';
@@ -37,6 +38,7 @@ for (const register of [
   registerConfig,
   registerPlugin,
   registerCluster,
+  registerCertificate,
   registerStore,
 ]) {
   register(program);

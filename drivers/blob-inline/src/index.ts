@@ -1,13 +1,15 @@
 import { defineDriver } from '@stoa/plugin-sdk';
 import { configSchema } from './config.ts';
-import { openInlineBlobStore } from './store.ts';
+import { innerSections, openStore } from './open.ts';
 
-/** Blob store, kept in memory: a start for a real one. */
+/** Blob store made of the node's data store, for small bodies, and any other blob store, for larger ones. */
 export default defineDriver({
   name: 'inline',
   kind: 'blob',
   sdk: '^1.0.0',
   configSchema,
-  capabilities: { shared: 'process', conditionalCreate: true },
-  create: async (config) => openInlineBlobStore(config),
+  // The weakest of what it may be made of; the open store tells its own.
+  capabilities: { shared: 'process', conditionalCreate: false, joinsCommit: false },
+  inner: innerSections,
+  create: openStore,
 });

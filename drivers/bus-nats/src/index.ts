@@ -1,13 +1,13 @@
 import { defineDriver } from '@stoa/plugin-sdk';
-import { configSchema } from './config.ts';
 import { openNatsBus } from './bus.ts';
+import { configSchema } from './config.ts';
 
-/** Bus, kept in memory: a start for a real one. */
+/** Bus over core NATS: a single server, or a cluster of them. */
 export default defineDriver({
   name: 'nats',
   kind: 'bus',
   sdk: '^1.0.0',
   configSchema,
-  capabilities: { shared: 'process' },
-  create: async (config) => openNatsBus(config),
+  capabilities: { shared: 'network' },
+  create: openNatsBus,
 });

@@ -1,62 +1,142 @@
-import { type Bus, type BusListener, type BusSubscription, type CallOptions, throwIfCancelled } from '@stoa/plugin-sdk';
+import {
+  type Bus,
+  type BusListener,
+  type BusSubscription,
+  type CallOptions,
+  type DriverContext,
+  type DriverLogger,
+  MAX_BUS_PAYLOAD_BYTES,
+  StoaError,
+  TOPIC,
+  throwIfCancelled,
+} from '@stoa/plugin-sdk';
+import { checkAtStart, MasterFinder, readSettings } from '@stoa/redis';
 import type { Config } from './config.ts';
+import { Publisher } from './publisher.ts';
+import { Subscriber } from './subscriber.ts';
 
-interface Member {
-  topic: string;
-  listener: BusListener;
-}
-
-const channels = new Map<string, Set<Member>>();
+/** On a cluster each slot that is published to has a connection; of those that rest the oldest are closed. */
+const MAX_PUBLISHERS = 16;
 
 class RedisBus implements Bus {
-  readonly #members: Set<Member>;
-  readonly #own = new Set<Member>();
+  readonly #finder: MasterFinder;
+  readonly #logger: DriverLogger;
+  readonly #maxPendingBytes: number;
+  /** By group; the one that was used last stands last. */
+  readonly #publishers = new Map<number, Publisher>();
+  readonly #subscribers = new Map<number, Subscriber>();
+  /** Connected all the time: it tells whether Redis is there, and Stoa publishes on it. */
+  readonly #home: Publisher;
+  #closed = false;
 
-  constructor(members: Set<Member>) {
-    this.#members = members;
+  constructor(finder: MasterFinder, logger: DriverLogger, { maxPendingBytes }: Config) {
+    this.#finder = finder;
+    this.#logger = logger;
+    this.#maxPendingBytes = maxPendingBytes;
+    this.#home = this.#publisher(finder.groupOf(this.#channel(TOPIC)));
   }
 
-  async publish(topic: string, payload: Uint8Array, { signal }: CallOptions = {}): Promise<void> {
-    throwIfCancelled(signal);
-    for (const member of [...this.#members]) {
-      if (member.topic !== topic) continue;
-      const copy = new Uint8Array(payload);
-      // Never within publish, and one listener's failure is no other's.
-      setImmediate(() => {
-        if (!this.#members.has(member)) return;
-        try {
-          member.listener.message(copy);
-        } catch {
-          // A listener must not throw; that it did is for it to report.
-        }
-      });
+  async publish(topic: string, payload: Uint8Array, options: CallOptions = {}): Promise<void> {
+    this.#enter(options);
+    if (payload.length > MAX_BUS_PAYLOAD_BYTES)
+      throw new StoaError('too-large', `a message has more than ${MAX_BUS_PAYLOAD_BYTES} octets`);
+    const channel = this.#channel(topic);
+    await this.#publisher(this.#finder.groupOf(channel)).publish(channel, payload);
+  }
+
+  async subscribe(topic: string, listener: BusListener, options: CallOptions = {}): Promise<BusSubscription> {
+    this.#enter(options);
+    const channel = this.#channel(topic);
+    const group = this.#finder.groupOf(channel);
+    const subscriber = this.#subscriber(group);
+    // An object of its own, so that one listener may be subscribed twice.
+    const own: BusListener = {
+      message: (payload) => listener.message(payload),
+      gap: (reason) => listener.gap(reason),
+      connected: () => listener.connected(),
+    };
+    const closeIdle = () => {
+      if (!subscriber.idle || this.#subscribers.get(group) !== subscriber) return;
+      this.#subscribers.delete(group);
+      subscriber.close();
+    };
+    try {
+      await subscriber.add(channel, own, options.signal);
+    } catch (error) {
+      closeIdle();
+      throw error;
     }
-  }
-
-  async subscribe(topic: string, listener: BusListener, { signal }: CallOptions = {}): Promise<BusSubscription> {
-    throwIfCancelled(signal);
-    const member = { topic, listener };
-    this.#members.add(member);
-    this.#own.add(member);
-    listener.connected();
     return {
       close: async () => {
-        this.#members.delete(member);
-        this.#own.delete(member);
+        await subscriber.remove(channel, own);
+        closeIdle();
       },
     };
   }
 
-  async check(): Promise<void> {}
+  async check(): Promise<void> {
+    this.#enter({});
+    await this.#home.check();
+  }
 
   async close(): Promise<void> {
-    for (const member of this.#own) this.#members.delete(member);
-    this.#own.clear();
+    this.#closed = true;
+    for (const each of [...this.#publishers.values(), ...this.#subscribers.values()]) each.close();
+    this.#publishers.clear();
+    this.#subscribers.clear();
+  }
+
+  #enter({ signal }: CallOptions): void {
+    if (this.#closed) throw new StoaError('unavailable', 'the bus is closed', { retryable: false });
+    throwIfCancelled(signal);
+  }
+
+  #channel(topic: string): string {
+    return this.#finder.settings.prefix + topic;
+  }
+
+  #publisher(group: number): Publisher {
+    const found = this.#publishers.get(group);
+    const publisher =
+      found ??
+      new Publisher({
+        finder: this.#finder,
+        group,
+        logger: this.#logger,
+        maxPendingBytes: this.#maxPendingBytes,
+      });
+    this.#publishers.delete(group);
+    this.#publishers.set(group, publisher);
+    if (found === undefined && this.#publishers.size > MAX_PUBLISHERS) this.#closeResting(publisher);
+    return publisher;
+  }
+
+  #closeResting(newest: Publisher): void {
+    for (const [group, publisher] of this.#publishers) {
+      if (publisher === newest || publisher === this.#home || !publisher.idle) continue;
+      this.#publishers.delete(group);
+      publisher.close();
+      return;
+    }
+  }
+
+  #subscriber(group: number): Subscriber {
+    const found = this.#subscribers.get(group);
+    if (found !== undefined) return found;
+    const subscriber = new Subscriber({ finder: this.#finder, group, logger: this.#logger });
+    this.#subscribers.set(group, subscriber);
+    return subscriber;
   }
 }
 
-export function openRedisBus({ name }: Config): Bus {
-  const members = channels.get(name) ?? new Set<Member>();
-  channels.set(name, members);
-  return new RedisBus(members);
+export async function openRedisBus(config: Config, context: DriverContext): Promise<Bus> {
+  const finder = new MasterFinder(await readSettings(config, context));
+  const sharded = finder.settings.mode === 'cluster';
+  const channel = `${finder.settings.prefix}${TOPIC}.probe`;
+  await checkAtStart(finder, finder.groupOf(channel), context.logger, async (redis) => {
+    await (sharded ? redis.ssubscribe(channel) : redis.subscribe(channel));
+    await (sharded ? redis.spublish(channel, '') : redis.publish(channel, ''));
+    await (sharded ? redis.sunsubscribe(channel) : redis.unsubscribe(channel));
+  });
+  return new RedisBus(finder, context.logger, config);
 }

@@ -1,13 +1,13 @@
 import { defineDriver } from '@stoa/plugin-sdk';
-import { configSchema } from './config.ts';
 import { openRedisBus } from './bus.ts';
+import { configSchema } from './config.ts';
 
-/** Bus, kept in memory: a start for a real one. */
+/** Bus over Redis: pub/sub of a single server or a master watched by Sentinels, sharded pub/sub of a cluster. */
 export default defineDriver({
   name: 'redis',
   kind: 'bus',
   sdk: '^1.0.0',
   configSchema,
-  capabilities: { shared: 'process' },
-  create: async (config) => openRedisBus(config),
+  capabilities: { shared: 'network' },
+  create: openRedisBus,
 });

@@ -1,8 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { dataStoreSuite } from '@stoa/plugin-sdk/conformance';
-import { describe, test } from 'vitest';
+import { type PostgresServer, startPostgres } from '@stoa/test-servers';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import factory from './index.ts';
 
-const name = randomUUID();
+let server: PostgresServer;
+beforeAll(async () => {
+  server = await startPostgres();
+}, 60_000);
+afterAll(() => server?.stop(), 30_000);
 
-dataStoreSuite({ describe, test, factory, config: () => ({ name }) });
+dataStoreSuite({
+  describe,
+  test,
+  factory,
+  config: async () => ({ url: await server.createDatabase('conformance') }),
+  crash: { module: new URL('./index.ts', import.meta.url) },
+});

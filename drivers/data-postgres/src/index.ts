@@ -1,13 +1,13 @@
 import { defineDriver } from '@stoa/plugin-sdk';
 import { configSchema } from './config.ts';
-import { openPostgresDataStore } from './store.ts';
+import { openStore } from './open.ts';
 
-/** Data store, kept in memory: a start for a real one. */
+/** Data store on PostgreSQL 15 or newer. Any number of hosts may use the same schema of a database. */
 export default defineDriver({
   name: 'postgres',
   kind: 'data',
   sdk: '^1.0.0',
   configSchema,
-  capabilities: { shared: 'process' },
-  create: async (config) => openPostgresDataStore(config),
+  capabilities: { shared: 'network' },
+  create: openStore,
 });

@@ -9,75 +9,97 @@ import {
   StoaError,
   throwIfCancelled,
 } from '@stoa/plugin-sdk';
-import type { Config } from './config.ts';
+import { Committer } from './committer.ts';
+import type { Database } from './database.ts';
+import { byteaArray, parseBytea } from './encode.ts';
+import { checkBound } from './plan.ts';
+import { Reader } from './reader.ts';
+import { type LongScan, scanRange } from './scan.ts';
+import { statements } from './sql.ts';
 
-/** Entries by key, the key as latin1 text, which sorts as its octets do. */
-type Content = ReadonlyMap<string, Uint8Array>;
+export interface StoreOptions {
+  readonly schema: string;
+  readonly commitConnections: number;
+  /** How many connections calls of `get` use at a time. */
+  readonly readConnections: number;
+  readonly statementTimeoutMs: number;
+  readonly maxScanMs: number;
+}
 
-const BATCH = 500;
-const stores = new Map<string, { content: Content }>();
-const textOf = (key: Uint8Array) => Buffer.from(key).toString('latin1');
+export class PostgresStore implements DataStore {
+  readonly #database: Database;
+  readonly #statements: ReturnType<typeof statements>;
+  readonly #maxScanMs: number;
+  readonly #reader: Reader;
+  readonly #committer: Committer;
+  readonly #scans = new Set<LongScan>();
+  #closing: Promise<void> | undefined;
 
-class PostgresDataStore implements DataStore {
-  readonly #held: { content: Content };
-
-  constructor(held: { content: Content }) {
-    this.#held = held;
+  constructor(database: Database, options: StoreOptions) {
+    this.#database = database;
+    this.#statements = statements(options.schema);
+    this.#maxScanMs = options.maxScanMs;
+    this.#reader = new Reader((keys) => this.#readKeys(keys), options.readConnections);
+    const lockTimeout = Math.ceil(options.statementTimeoutMs);
+    this.#committer = new Committer(async (values) => {
+      const rows = await database.write(this.#statements.commit, [...values, lockTimeout]);
+      return rows[0]![0] as string;
+    }, options.commitConnections);
   }
 
   async get(keys: readonly Key[], { signal }: CallOptions = {}): Promise<(Uint8Array | undefined)[]> {
+    this.#assertOpen();
     throwIfCancelled(signal);
-    const { content } = this.#held;
-    return keys.map((key) => {
-      const value = content.get(textOf(key));
-      return value && new Uint8Array(value);
-    });
+    return this.#reader.get(keys, signal);
+  }
+
+  async #readKeys(keys: readonly Key[]): Promise<(Uint8Array | undefined)[]> {
+    const rows = await this.#database.read(this.#statements.get, [byteaArray(keys)]);
+    const values = new Array<Uint8Array | undefined>(keys.length).fill(undefined);
+    for (const [at, value] of rows) values[Number(at) - 1] = parseBytea(value as string);
+    return values;
   }
 
   async *scan(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<DataEntry[]> {
-    throwIfCancelled(options.signal);
-    const [start, end] = [textOf(range.start), textOf(range.end)];
-    // The map is never changed in place, so this is one snapshot.
-    const keys = [...this.#held.content.keys()].filter((key) => key >= start && key < end).sort();
-    const { content } = this.#held;
-    if (options.reverse === true) keys.reverse();
-    const wanted = keys.slice(0, options.limit ?? keys.length);
-    for (let at = 0; at < wanted.length; at += BATCH) {
-      throwIfCancelled(options.signal);
-      yield wanted.slice(at, at + BATCH).map((key) => ({
-        key: new Uint8Array(Buffer.from(key, 'latin1')),
-        value: options.keysOnly === true ? new Uint8Array() : new Uint8Array(content.get(key) as Uint8Array),
-      }));
-    }
+    this.#assertOpen();
+    checkBound(range.start);
+    checkBound(range.end);
+    const context = {
+      database: this.#database,
+      statement: this.#statements.scan,
+      maxScanMs: this.#maxScanMs,
+      open: this.#scans,
+    };
+    yield* scanRange(context, range, options);
   }
 
-  async commit({ conditions, mutations }: DataCommit, { signal }: CallOptions = {}): Promise<void> {
+  async commit(commit: DataCommit, { signal }: CallOptions = {}): Promise<void> {
+    this.#assertOpen();
     throwIfCancelled(signal);
-    const { content } = this.#held;
-    for (const { key, equals } of conditions) {
-      const value = content.get(textOf(key));
-      const holds = value === undefined || equals === undefined ? value === equals : Buffer.compare(value, equals) === 0;
-      if (!holds) throw new StoaError('conflict', 'a condition does not hold');
-    }
-    const next = new Map(content);
-    for (const mutation of mutations) {
-      if (mutation.type === 'put') next.set(textOf(mutation.key), new Uint8Array(mutation.value));
-      else if (mutation.type === 'delete') next.delete(textOf(mutation.key));
-      else {
-        const [start, end] = [textOf(mutation.range.start), textOf(mutation.range.end)];
-        for (const key of next.keys()) if (key >= start && key < end) next.delete(key);
-      }
-    }
-    this.#held.content = next;
+    await this.#committer.commit(commit, signal);
   }
 
-  async check(): Promise<void> {}
+  async check(): Promise<void> {
+    this.#assertOpen();
+    await this.#database.read(this.#statements.check, []);
+  }
 
-  async close(): Promise<void> {}
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#committer.idle();
+    for (const scan of this.#scans) scan.end(closed());
+    await this.#database.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closed();
+  }
 }
 
-export function openPostgresDataStore({ name }: Config): DataStore {
-  const held = stores.get(name) ?? { content: new Map() };
-  stores.set(name, held);
-  return new PostgresDataStore(held);
+function closed(): StoaError {
+  return new StoaError('unavailable', 'the data store is closed', { retryable: false });
 }

@@ -1,7 +1,6 @@
+import { checkConnection, connectionShape } from '@stoa/redis';
 import { z } from 'zod';
 
-export const configSchema = z.strictObject({
-  name: z.string().min(1).default('default').describe('Stores of the same name in one process are the same store.'),
-});
+export const configSchema = z.strictObject({ ...connectionShape }).superRefine(checkConnection);
 
-export type Config = z.output<typeof configSchema>;
+export type Config = z.infer<typeof configSchema>;

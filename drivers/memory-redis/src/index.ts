@@ -2,12 +2,12 @@ import { defineDriver } from '@stoa/plugin-sdk';
 import { configSchema } from './config.ts';
 import { openRedisMemoryStore } from './store.ts';
 
-/** Memory store, kept in memory: a start for a real one. */
+/** Memory store in Redis: a single server, a master watched by Sentinels, or a cluster. */
 export default defineDriver({
   name: 'redis',
   kind: 'memory',
   sdk: '^1.0.0',
   configSchema,
-  capabilities: { shared: 'process', deletePrefix: false },
-  create: async (config) => openRedisMemoryStore(config),
+  capabilities: { shared: 'network', deletePrefix: true },
+  create: openRedisMemoryStore,
 });

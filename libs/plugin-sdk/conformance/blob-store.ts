@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { BlobInfo, BlobStore } from '../src/index.ts';
 import { putBlob, readBlob } from './blob-calls.ts';
 import { blobCrashTests } from './blob-crash.ts';
+import { blobJoinTests } from './blob-join.ts';
 import { blobPutTests } from './blob-put.ts';
 import { driverTests } from './driver.ts';
 import {
@@ -23,6 +24,7 @@ export function blobStoreSuite(options: SuiteOptions<'blob'>): void {
   heading(options, (test, subject) => {
     driverTests(test, subject, 'blob');
     blobPutTests(test, subject);
+    blobJoinTests(test, subject);
     getTests(test, subject);
     listTests(test, subject);
     modelTest(test, subject);

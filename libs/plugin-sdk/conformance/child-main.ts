@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import type { DriverContext, DriverFactory } from '../src/index.ts';
 import type { ChildTask } from './child.ts';
+import { SuiteHost } from './host.ts';
 import { workloads } from './workloads.ts';
 
 /** The process that a suite starts, and may kill: opens the driver and runs a workload. */
@@ -12,8 +13,10 @@ if (result.issues) throw new Error(JSON.stringify(result.issues));
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const context: DriverContext = { logger: silent, dataDirectory: task.dataDirectory, nodeId: `child-${process.pid}` };
-const driver = await factory.create(result.value, context);
+const host = task.host && new SuiteHost(task.host, context);
+const driver = await factory.create(result.value, host?.context ?? context);
 
 // Synchronous: what is acknowledged has been said before anything else happens.
 await workloads[task.workload](driver as never, task.prefix, (line) => writeSync(1, `${line}\n`));
 await driver.close();
+await host?.close();

@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { DriverKind } from '../src/index.ts';
+import type { HostOptions } from './host.ts';
 import type { Subject } from './suite.ts';
 import type { WorkloadName } from './workloads.ts';
 
@@ -14,6 +15,7 @@ export interface ChildTask {
   dataDirectory: string;
   workload: WorkloadName;
   prefix: string;
+  host?: HostOptions | undefined;
 }
 
 const CHILD = new URL(`./child-main${extname(import.meta.url)}`, import.meta.url);
@@ -41,6 +43,7 @@ async function start<K extends DriverKind>(
     dataDirectory,
     workload,
     prefix,
+    host: await subject.hostOptions(),
   };
   const own = extname(import.meta.url) === '.ts' ? ['--conditions=stoa-source'] : [];
   const args = [...own, ...(execArgv ?? []), fileURLToPath(CHILD), JSON.stringify(task)];

@@ -33,7 +33,8 @@ export function driverTests<K extends DriverKind>(test: TestApi['test'], subject
   });
 
   test('close may be called twice, also at the same time, and leaves another instance alone', async () => {
-    const first = await subject.open();
+    const host = await subject.openHost();
+    const first = await subject.open(host?.context);
     if (subject.capabilities.shared !== 'process') {
       await subject.use(async (second) => {
         await Promise.all([first.close(), first.close()]);
@@ -42,5 +43,6 @@ export function driverTests<K extends DriverKind>(test: TestApi['test'], subject
     }
     await Promise.all([first.close(), first.close()]);
     await first.close();
+    await host?.close();
   });
 }

@@ -12,7 +12,9 @@ import {
   type ErrorCode,
   hasCode,
   isStoaError,
+  type StoreAccess,
 } from '../src/index.ts';
+import { type HostOptions, SuiteHost } from './host.ts';
 
 /** The part of a test library that a suite needs; vitest, jest and node:test all have it. */
 export interface TestApi {
@@ -36,7 +38,9 @@ export interface SuiteOptions<K extends DriverKind> extends TestApi {
    */
   config(): unknown;
   /** What the driver gets from its host; a temporary data directory and a silent logger by default. */
-  context?: Partial<DriverContext> | undefined;
+  context?: Partial<Omit<DriverContext, 'stores'>> | undefined;
+  /** For a composite: the stores of the node that it is part of. A function is called once, when the first test runs. */
+  host?: HostOptions | (() => HostOptions | Promise<HostOptions>) | undefined;
   /** Without it, the tests that need processes of their own are left out. */
   crash?: CrashOptions | undefined;
   /** How long a message of a bus may take before it counts as lost; 15,000 by default. */
@@ -52,6 +56,7 @@ export class Subject<K extends DriverKind> {
   readonly patienceMs: number;
   readonly #options: SuiteOptions<K>;
   readonly context: DriverContext;
+  #host: Promise<HostOptions | undefined> | undefined;
   #config: Promise<unknown> | undefined;
   #capabilities: DriverKinds[K]['capabilities'] | undefined;
 
@@ -74,21 +79,38 @@ export class Subject<K extends DriverKind> {
     return this.#config;
   }
 
-  async open(): Promise<DriverKinds[K]['driver']> {
+  hostOptions(): Promise<HostOptions | undefined> {
+    const { host } = this.#options;
+    this.#host ??= Promise.resolve(typeof host === 'function' ? host() : host);
+    return this.#host;
+  }
+
+  /** The stores of a node, for one open driver; undefined where the driver needs none. */
+  async openHost(): Promise<SuiteHost | undefined> {
+    const options = await this.hostOptions();
+    return options && new SuiteHost(options, this.context);
+  }
+
+  async open(context = this.context): Promise<DriverKinds[K]['driver']> {
     const result = await this.factory.configSchema['~standard'].validate(await this.rawConfig());
     assert.ok(!result.issues, `the configuration is refused: ${JSON.stringify(result.issues)}`);
-    const driver = await this.factory.create(result.value, this.context);
+    const driver = await this.factory.create(result.value, context);
     this.#capabilities = capabilitiesOf(this.factory, driver);
     return driver;
   }
 
-  /** Opens the driver for the body, and closes it whatever happens. */
-  async use<T>(body: (driver: DriverKinds[K]['driver']) => Promise<T>): Promise<T> {
-    const driver = await this.open();
+  /** Opens the driver for the body, and closes it whatever happens; after it the stores that it is made of. */
+  async use<T>(body: (driver: DriverKinds[K]['driver'], stores: StoreAccess | undefined) => Promise<T>): Promise<T> {
+    const host = await this.openHost();
     try {
-      return await body(driver);
+      const driver = await this.open(host?.context);
+      try {
+        return await body(driver, host);
+      } finally {
+        await driver.close();
+      }
     } finally {
-      await driver.close();
+      await host?.close();
     }
   }
 }

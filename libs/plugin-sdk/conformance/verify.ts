@@ -2,6 +2,7 @@ import type { DriverContext, DriverFactory, DriverKind } from '../src/index.ts';
 import { blobStoreSuite } from './blob-store.ts';
 import { busSuite } from './bus.ts';
 import { dataStoreSuite } from './data-store.ts';
+import type { HostOptions } from './host.ts';
 import { memoryStoreSuite } from './memory-store.ts';
 import { searchStoreSuite } from './search-store.ts';
 import { type CrashOptions, type SuiteOptions, within } from './suite.ts';
@@ -27,7 +28,9 @@ export interface VerifyReporter {
 }
 
 export interface VerifyOptions {
-  context?: Partial<DriverContext> | undefined;
+  context?: Partial<Omit<DriverContext, 'stores'>> | undefined;
+  /** For a composite: the stores of the node that it is part of. */
+  host?: HostOptions | undefined;
   /** Also runs the tests that need processes of their own. */
   crash?: CrashOptions | undefined;
   /** Of one test; 120,000 by default. */
@@ -52,11 +55,11 @@ export async function verifyDriver(
   reporter: VerifyReporter = {},
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const { context, crash, timeoutMs = 120_000 } = options;
+  const { context, host, crash, timeoutMs = 120_000 } = options;
   const tests: { name: string; body: () => Promise<void> }[] = [];
   const suite = suites[factory.kind] as ((options: SuiteOptions<DriverKind>) => void) | undefined;
   if (suite === undefined) throw new Error(`there is no suite for drivers of the kind "${factory.kind}"`);
-  suite({ test: (name, body) => tests.push({ name, body }), factory, config: () => config, context, crash });
+  suite({ test: (name, body) => tests.push({ name, body }), factory, config: () => config, context, host, crash });
   const results: VerifyResult[] = [];
   for (const { name, body } of tests) {
     reporter.started?.(name);

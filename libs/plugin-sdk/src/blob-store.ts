@@ -1,4 +1,5 @@
 import type { CallOptions, Driver } from './call.ts';
+import type { DataMutation } from './data-store.ts';
 
 /** Keys are 1 to 512 characters of `[0-9a-zA-Z/_.-]`, without empty, `.` or `..` levels. */
 export type BlobKey = string;
@@ -21,6 +22,8 @@ export interface BlobGetOptions extends CallOptions {
   start?: number | undefined;
   /** One past the last octet; the end by default. Clipped to the size. */
   end?: number | undefined;
+  /** Octets that the blob has, where the caller knows: a hint where to look first. */
+  size?: number | undefined;
 }
 
 export interface BlobListOptions extends CallOptions {
@@ -52,6 +55,13 @@ export interface BlobStore extends Driver {
   head(key: BlobKey, options?: CallOptions): Promise<BlobInfo | undefined>;
   delete(keys: readonly BlobKey[], options?: CallOptions): Promise<void>;
   list(options?: BlobListOptions): AsyncIterable<BlobInfo[]>;
+  /**
+   * Only of stores that keep blobs inside the node's own data store (the capability `joinsCommit`): what a commit to that
+   * store must contain for the blob to be stored when the commit is; undefined for a blob that does not lie there, which
+   * `put` stores. Reads and writes nothing itself, and asks nothing: a blob that is there already is written once more,
+   * so `content` must be all that was ever stored under the key. `content` stays unchanged until the commit is settled.
+   */
+  join?(key: BlobKey, content: Uint8Array): DataMutation[] | undefined;
 }
 
 export interface BlobCapabilities {
@@ -61,4 +71,6 @@ export interface BlobCapabilities {
    * may; the content is the same all the same, since keys are content addresses.
    */
   readonly conditionalCreate: boolean;
+  /** `join` is there: small blobs can be stored by a commit to the node's own data store. Absent: false. */
+  readonly joinsCommit?: boolean;
 }

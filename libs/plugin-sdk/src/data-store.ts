@@ -9,6 +9,12 @@ export const MAX_VALUE_BYTES = 4 * 1024 * 1024;
 export const MAX_COMMIT_MUTATIONS = 10_000;
 export const MAX_COMMIT_BYTES = 16 * 1024 * 1024;
 
+/**
+ * Keys whose first octet is this or above are for drivers that keep rows of their own in the node's data store; the second
+ * octet names the driver, so that none meets another. Stoa's own rows lie below. 0xf0 0x62: `blob-inline`.
+ */
+export const FIRST_DRIVER_KEY = 0xf0;
+
 export interface DataEntry {
   key: Key;
   value: Uint8Array;

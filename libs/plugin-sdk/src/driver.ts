@@ -34,6 +34,35 @@ export interface DriverContext {
   /** Folder for the data of this node; relative paths of the configuration are resolved against it. */
   readonly dataDirectory: string;
   readonly nodeId: string;
+  /** Other stores, for a composite. Absent where the driver runs without a node: in a process of its own, or in some tests. */
+  readonly stores?: StoreAccess | undefined;
+}
+
+/** A store as a composite gets it: arguments are checked, calls are traced, every failure is a StoaError. */
+export interface InnerStore<K extends DriverKind> {
+  readonly name: string;
+  readonly driver: DriverKinds[K]['driver'];
+  readonly capabilities: DriverKinds[K]['capabilities'];
+}
+
+/** How a composite, a store made of stores, gets those. */
+export interface StoreAccess {
+  /**
+   * The node's own store of a kind: opened once, and not the composite's to close. It stays open for as long as the
+   * composite is. Rejects with `invalid-configuration` where that store itself waits for this one.
+   */
+  own<K extends DriverKind>(kind: K): Promise<InnerStore<K>>;
+  /** Opens what an inner section names; whoever asked closes it. Rejects with `invalid-configuration` as at a start. */
+  open<K extends DriverKind>(section: InnerSection<K>): Promise<InnerStore<K>>;
+}
+
+/** A table within a composite's section of the configuration that names a driver of its own, as `[blob.outer]` does. */
+export interface InnerSection<K extends DriverKind = DriverKind> {
+  readonly kind: K;
+  /** Where it is within the composite's section, such as `['outer']`; for messages. */
+  readonly path: readonly string[];
+  /** As it was written, unchecked: `driver`, and the keys of that driver. */
+  readonly section: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -54,6 +83,11 @@ export interface DriverFactory<K extends DriverKind = DriverKind, Config = unkno
   readonly sdk: string;
   readonly configSchema: ConfigSchema<Config>;
   readonly capabilities: DriverKinds[K]['capabilities'];
+  /**
+   * Of a composite: its inner sections, so that they are checked with its own before anything is opened. Each has a
+   * `driver`; a default is the composite's to put there. `config` is what the schema returned.
+   */
+  inner?(config: Config): readonly InnerSection[];
   /** Opens the store or connects to the bus. Rejects with a message that says what to change in the configuration. */
   create(config: Config, context: DriverContext): Promise<OpenedDriver<K>>;
 }

@@ -1,11 +1,17 @@
+export { type AccountSession, AccountWatch } from './access/account-watch.ts';
+export { AddressBlocks } from './access/address-blocks.ts';
+export { clientNetwork } from './access/client-network.ts';
 export * from './config/index.ts';
 export type * from './events/types.ts';
 export { ConnectionEnded, OctetSource } from './net/octet-source.ts';
 export { ownersOf } from './node/channels.ts';
+export type { ReloadResult } from './node/config-reload.ts';
 export { type NodeOptions, parseServices, type RunningNode, runNode } from './node/run-node.ts';
 export * from './plugins/index.ts';
 export * from './server/credentials.ts';
 export * from './service.ts';
 export { createLogger, describeError } from './telemetry/create-logger.ts';
 export type * from './telemetry/logger.ts';
+export { type CertificateFacts, certificateFacts, certificateId, serverNames } from './tls/certificate-facts.ts';
+export { ClusterSecret } from './tls/key-seal.ts';
 export type * from './tls/types.ts';

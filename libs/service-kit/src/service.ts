@@ -67,6 +67,13 @@ export interface Service {
   stop(): Promise<void>;
   /** Rejects with the cause when the service cannot do its work now; for readiness. */
   check(): Promise<void>;
+  /** What is missing though the service does its work; undefined while nothing is. Told on the page of the readiness. */
+  readonly degraded?: string | undefined;
+  /**
+   * Takes over those keys of a new configuration that its module declares as `liveKeys`; must not fail. The new one is whole
+   * and was checked by the module's schema.
+   */
+  reload?(config: unknown): void;
   /** Addresses that it listens on, for the start page and the tests: { "imap": "127.0.0.1:2143" }. */
   readonly addresses: Readonly<Record<string, string>>;
   /** Client sessions now, for membership. */
@@ -78,6 +85,8 @@ export interface ServiceModule<Config = unknown> {
   readonly name: ServiceName;
   /** Section of the configuration file that is this service's. */
   readonly configSchema: ConfigSchema<Config>;
+  /** Keys of the section that `reload` takes over; a change of another one waits for a restart. */
+  readonly liveKeys?: readonly string[];
   /** Services whose contracts it calls. */
   readonly needs: readonly ServiceName[];
   /** Contracts that it offers, so that a caller elsewhere knows which service to look for. */

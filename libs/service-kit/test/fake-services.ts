@@ -18,13 +18,24 @@ export interface FakeWorld {
   /** Makes a step of a service fail. */
   failing: string | undefined;
   healthy: boolean;
+  degraded: string | undefined;
+  /** Gives an event to whoever listens to the coordinator. */
+  say(kind: NonNullable<coordinator.Event['kind']>): void;
 }
 
-const config = z.strictObject({ limit: z.number().default(7) });
+const config = z.strictObject({ limit: z.number().default(7), fixed: z.number().default(1) });
 
 /** Three services: imap asks the store-router, both have a coordinator that says nothing. */
 export function fakeServices(): { world: FakeWorld; modules: ServiceModule[] } {
-  const world: FakeWorld = { log: [], contexts: new Map(), mail: undefined, failing: undefined, healthy: true };
+  const world: FakeWorld = {
+    log: [],
+    contexts: new Map(),
+    mail: undefined,
+    failing: undefined,
+    healthy: true,
+    degraded: undefined,
+    say: () => {},
+  };
   const step = (line: string) => {
     world.log.push(line);
     if (world.failing === line) throw new StoaError('failed-precondition', `${line} fails`);
@@ -43,6 +54,12 @@ export function fakeServices(): { world: FakeWorld; modules: ServiceModule[] } {
     async check() {
       if (!world.healthy) throw new StoaError('unavailable', 'ill');
     },
+    get degraded() {
+      return name === 'coordinator' ? world.degraded : undefined;
+    },
+    reload(next) {
+      world.log.push(`${name} reload ${(next as { limit: number }).limit}`);
+    },
     addresses: { [name]: '127.0.0.1:1' },
     sessions: 1,
   });
@@ -55,6 +72,7 @@ export function fakeServices(): { world: FakeWorld; modules: ServiceModule[] } {
     defineService({
       name,
       configSchema: config,
+      liveKeys: ['limit'],
       needs,
       offers,
       async create(context) {
@@ -74,7 +92,15 @@ export function fakeServices(): { world: FakeWorld; modules: ServiceModule[] } {
         publish: async () => ({}),
         async *subscribe(_, { signal }) {
           yield { item: { $case: 'ready' as const, value: {} } };
-          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+          while (!signal.aborted) {
+            const kind = await new Promise<coordinator.Event['kind']>((resolve) => {
+              world.say = resolve;
+              signal.addEventListener('abort', () => resolve(undefined), { once: true });
+            });
+            if (kind === undefined) return;
+            const events = [{ traceParent: '', kind } as coordinator.Event];
+            yield { item: { $case: 'delivery' as const, value: { nodeId: 'n2', events } } };
+          }
         },
         listMembers: async () => ({}),
       }),

@@ -1,6 +1,7 @@
 import { type Bus, type BusSubscription, StoaError, toStoaError } from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
 import type { Clock } from './clock.ts';
+import { LogLimiter } from './log-limiter.ts';
 
 export interface BusLineOptions {
   bus: Bus;
@@ -14,11 +15,13 @@ export interface BusLineOptions {
 }
 
 const RETRY_MIN_MS = 500;
-const RETRY_MAX_MS = 10_000;
+const RETRY_MAX_MS = 2_000;
+const LOG_INTERVAL_MS = 60_000;
 
 /** The subscription to the bus, which stands or is tried again: a node starts and works while its bus is away. */
 export class BusLine {
   readonly #options: BusLineOptions;
+  readonly #log: LogLimiter;
   #subscription: BusSubscription | undefined;
   #cancelRetry: () => void = () => {};
   #connected = false;
@@ -26,6 +29,7 @@ export class BusLine {
 
   constructor(options: BusLineOptions) {
     this.#options = options;
+    this.#log = new LogLimiter(options.clock.now, LOG_INTERVAL_MS);
   }
 
   /** Whether every message that is published now will be heard. */
@@ -78,7 +82,10 @@ export class BusLine {
     } catch (error) {
       const failure = toStoaError(error);
       if (!failure.retryable) throw failure;
-      logger.warn({ error: failure, retryMs }, 'the bus cannot be reached and is tried again');
+      const suppressed = this.#log.pass('retry');
+      if (suppressed !== undefined) {
+        logger.warn({ error: failure, suppressed }, 'the bus cannot be reached and is tried again');
+      }
       if (this.#closed) return;
       this.#cancelRetry = clock.after(retryMs, () => {
         this.#subscribe(Math.min(retryMs * 2, RETRY_MAX_MS)).catch((final: unknown) => {

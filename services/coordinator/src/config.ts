@@ -22,6 +22,12 @@ export const coordinatorConfig = z
       .describe(
         'How long a starting node asks whether another process uses its id, on a bus that other processes share. At least the heartbeat interval.',
       ),
+    'require-bus': z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the start fails while the bus is away. Otherwise the node starts, says so, and joins the cluster when the bus is there.',
+      ),
   })
   .superRefine((config, context) => {
     const ascending = (lower: keyof typeof config, higher: keyof typeof config, orEqual: boolean) => {

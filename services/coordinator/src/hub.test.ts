@@ -2,7 +2,7 @@ import { coordinator } from '@stoa/contracts';
 import { MAX_BUS_PAYLOAD_BYTES, StoaError } from '@stoa/plugin-sdk';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FakeClock, settle } from '../test/support/fake-clock.ts';
+import { FakeClock, PausableClock, settle } from '../test/support/fake-clock.ts';
 import { TestBus } from '../test/support/test-bus.ts';
 import { domainChanged, listen, testNode } from '../test/support/test-node.ts';
 import { readEnvelope } from './envelope-reader.ts';
@@ -58,7 +58,9 @@ describe('publishing', () => {
     await settle();
     expect(atA.domains()).toEqual(['x']);
     expect(atA.gaps()).toMatchObject([{ nodeId: '', disconnected: true }]);
-    await expect(a.hub.check()).rejects.toMatchObject({ code: 'unavailable' });
+    // It works, so it is ready, and says what is missing.
+    await a.hub.check();
+    expect(a.hub.degraded).toBe('the bus is not connected');
     bus.mend('a');
     await pump();
     await live(600);
@@ -66,7 +68,7 @@ describe('publishing', () => {
     expect(atA.gaps().at(-1)).toMatchObject({ nodeId: '', disconnected: false });
     expect(atB.domains()).toEqual([]);
     expect(atB.gaps()).toMatchObject([{ nodeId: 'a', reason: '1 envelopes are missing' }]);
-    await a.hub.check();
+    expect(a.hub.degraded).toBeUndefined();
   });
 
   it('splits what does not fit into one message, and refuses what fits into none without losing the rest', async () => {
@@ -243,6 +245,112 @@ describe('start', () => {
     await b.hub.leave();
     expect(clock.pending).toBe(0);
     await expect(b.hub.publish([domainChanged('x')])).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+describe('a process of this node', () => {
+  it('that is gone without a goodbye may have taken events with it: all who hear the node read anew', async () => {
+    const { a, atA, atB, live } = await twoNodes();
+    const imap = listen(a.hub, 'a:imap', ['imap']);
+    await settle();
+    await imap.stop();
+    await live(600);
+    const gap = { nodeId: 'a' };
+    expect(atA.gaps()).toMatchObject([gap]);
+    expect(atB.gaps()).toMatchObject([gap]);
+  });
+
+  it('that says goodbye leaves no gap', async () => {
+    const { a, atA, atB, live } = await twoNodes();
+    const imap = listen(a.hub, 'a:imap', ['imap']);
+    await settle();
+    a.hub.subscriberLeaves('a:imap');
+    await imap.stop();
+    await live(600);
+    expect([...atA.gaps(), ...atB.gaps()]).toEqual([]);
+  });
+
+  it('may tell of events that it lost', async () => {
+    const { a, atA, atB, live } = await twoNodes();
+    a.hub.lost(3, 'a:imap');
+    await live(600);
+    expect(atA.gaps()).toMatchObject([{ nodeId: 'a', reason: 'events of a:imap were lost' }]);
+    expect(atB.gaps()).toMatchObject([{ nodeId: 'a' }]);
+  });
+});
+
+describe('a process that stood still', () => {
+  it('reads anew, declares nobody dead, and is taken back', async () => {
+    const { bus, clock, b, atB, live, pump, stateAtB } = await twoNodes();
+    await live(1000);
+    expect(atB.gaps()).toEqual([]);
+    clock.jump(20_000);
+    await pump();
+    await clock.advance(0);
+    await settle();
+    bus.take('b');
+    await live(600);
+    expect(atB.gaps()).toContainEqual({ nodeId: '', reason: 'the process stood still', disconnected: false });
+    expect(stateAtB()).toBe('alive');
+    expect(b.logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('stood still'));
+  });
+
+  it('speaks in the name of its id only when it is still its own', async () => {
+    const bus = new TestBus();
+    const clock = new FakeClock();
+    const live = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        await clock.advance(100);
+        bus.pump((node) => (node === 'first' && own.paused ? 'drop' : 'deliver'));
+        await settle();
+      }
+    };
+    const own = new PausableClock(clock);
+    const watcher = testNode(bus, clock, 'w');
+    await watcher.hub.start();
+    const first = testNode(bus, own, 'a', { host: 'first', station: 'first', joinWaitMs: 500 });
+    void first.hub.start();
+    await live(1500);
+    const member = () => watcher.hub.members.find(({ nodeId }) => nodeId === 'a');
+    expect(member()).toMatchObject({ host: 'first' });
+    own.pause();
+    await live(4000);
+    expect(stateName(member()?.state)).toBe('dead');
+    const second = testNode(bus, clock, 'a', { host: 'second', station: 'second', joinWaitMs: 500 });
+    void second.hub.start();
+    await live(2000);
+    expect(member()).toMatchObject({ host: 'second' });
+    own.resume();
+    await live(4000);
+    await expect(first.hub.check()).rejects.toMatchObject({ code: 'already-exists' });
+    await second.hub.check();
+    expect(member()).toMatchObject({ host: 'second', state: coordinator.Member_State.STATE_ALIVE });
+    expect(first.hub.members.find(({ nodeId }) => nodeId === 'a')).toMatchObject({ host: 'second' });
+  });
+});
+
+describe('a bus that is connected and brings nothing', () => {
+  it('counts as away until it brings something again', async () => {
+    const { bus, clock, a, atA, live, stateAtB } = await twoNodes();
+    await live(1000);
+    for (let passed = 0; passed < 3000; passed += 100) {
+      await clock.advance(100);
+      bus.pump(() => 'drop');
+    }
+    await settle();
+    expect(a.hub.connected).toBe(false);
+    expect(a.hub.degraded).toBe('the bus brings nothing');
+    expect(atA.gaps()).toMatchObject([{ disconnected: true, reason: 'the bus brings nothing' }]);
+    expect(stateAtB()).toBe('suspect');
+    await live(600);
+    expect(a.hub.degraded).toBeUndefined();
+    expect(stateAtB()).toBe('alive');
+    expect(
+      atA
+        .gaps()
+        .filter(({ nodeId }) => nodeId === '')
+        .at(-1),
+    ).toMatchObject({ disconnected: false });
   });
 });
 

@@ -34,6 +34,8 @@ describe('Membership', () => {
         services: ['imap'],
         sessions: 3,
         lastSeenAt: 1100,
+        draining: false,
+        drained: false,
       },
     ]);
   });
@@ -48,6 +50,18 @@ describe('Membership', () => {
     run(2500, 3000);
     expect(state()).toBe(STATE_DEAD);
     expect(membership.heard('a', 1, beat(), 3100)).toEqual([{ nodeId: 'a', from: STATE_DEAD, to: STATE_ALIVE }]);
+  });
+
+  it('does not count what a start says that gave way to another of the same id', () => {
+    const { membership, state } = cluster();
+    membership.heard('a', 1, beat({ host: 'first' }), 0);
+    membership.heard('a', 2, beat({ host: 'second' }), 10);
+    membership.refuse('a', 2);
+    expect(state()).toBeUndefined();
+    membership.heard('a', 2, undefined, 20);
+    expect(state()).toBeUndefined();
+    membership.heard('a', 1, beat({ host: 'first' }), 30);
+    expect(membership.get('a')).toMatchObject({ host: 'first', state: STATE_ALIVE });
   });
 
   it('takes a clean leave at once; only a new start undoes it', () => {

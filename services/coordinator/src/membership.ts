@@ -26,6 +26,9 @@ const FORGET_AFTER_MS = 24 * 3_600_000;
 /** Members that are kept; beyond it those not heard for longest are forgotten. */
 const MEMBERS_LIMIT = 10_000;
 
+/** Starts that gave way and are remembered, at most; each says so again with every heartbeat. */
+const REFUSED_LIMIT = 1_000;
+
 /** A tick so many intervals late means that this process was paused or its clock was set, not that everybody fell silent. */
 const LATE_TICKS = 3;
 
@@ -34,6 +37,8 @@ export class Membership {
   readonly #times: MembershipTimes;
   /** Ordered by when they were last heard. */
   readonly #entries = new Map<string, Entry>();
+  /** Starts that do not have the id that they bear: node id and incarnation. */
+  readonly #refused = new Set<string>();
   #lastTick: number | undefined;
 
   constructor(times: MembershipTimes) {
@@ -55,19 +60,30 @@ export class Membership {
     heartbeat: coordinator.Heartbeat | undefined,
     now: number,
   ): MembershipChange[] {
+    if (this.#refused.has(`${nodeId} ${incarnation}`)) return [];
     const known = this.#entries.get(nodeId)?.member;
     if (known !== undefined && !succeeds(incarnation, known)) return [];
     const to = heartbeat?.leaving === true ? State.STATE_LEFT : State.STATE_ALIVE;
     // What a node sent before it left may arrive after; it does not bring it back.
     if (known?.state === State.STATE_LEFT && known.incarnation === incarnation && to === State.STATE_ALIVE) return [];
-    const { host, version, services, sessions } = heartbeat ?? known ?? NOTHING;
+    const { host, version, services, sessions, draining, drained } = heartbeat ?? known ?? NOTHING;
     this.#entries.delete(nodeId);
     this.#entries.set(nodeId, {
-      member: { nodeId, incarnation, state: to, host, version, services, sessions, lastSeenAt: now },
+      member: {
+        ...{ nodeId, incarnation, state: to, host, version, services, sessions, draining, drained },
+        lastSeenAt: now,
+      },
       quietSince: now,
     });
     if (this.#entries.size > MEMBERS_LIMIT) this.#entries.delete(this.#entries.keys().next().value as string);
     return known?.state === to && known.incarnation === incarnation ? [] : [{ nodeId, from: known?.state, to }];
+  }
+
+  /** A start gave way to another that has the node id: it is no member, and what it says shows nothing of the other. */
+  refuse(nodeId: string, incarnation: number): void {
+    if (this.#refused.size >= REFUSED_LIMIT) this.#refused.clear();
+    this.#refused.add(`${nodeId} ${incarnation}`);
+    if (this.#entries.get(nodeId)?.member.incarnation === incarnation) this.#entries.delete(nodeId);
   }
 
   /**
@@ -110,7 +126,7 @@ export class Membership {
   }
 }
 
-const NOTHING = { host: '', version: '', services: [] as string[], sessions: 0 };
+const NOTHING = { host: '', version: '', services: [] as string[], sessions: 0, draining: false, drained: false };
 
 function isUp(state: coordinator.Member_State): boolean {
   return state === State.STATE_ALIVE || state === State.STATE_SUSPECT;

@@ -15,6 +15,8 @@ export interface SubscribersHooks {
   opened(): void;
   closed(): void;
   overflowed(name: string): void;
+  /** A process that runs services is gone without a goodbye: what it did not hand over is lost. */
+  broken(name: string): void;
 }
 
 /** The processes that listen to this coordinator: where to deliver, which services run there and how many sessions. */
@@ -22,6 +24,11 @@ export class Subscribers {
   readonly #hooks: SubscribersHooks;
   readonly #registrations = new Map<Subscriber, Registration>();
   readonly #sessions = new Map<string, number>();
+  /** Those that said that they stop. */
+  readonly #leaving = new Set<string>();
+  /** Those that take no new clients any more: whether they have said goodbye to the ones they had. */
+  readonly #drains = new Map<string, boolean>();
+  #closed = false;
 
   constructor(hooks: SubscribersHooks) {
     this.#hooks = hooks;
@@ -42,6 +49,26 @@ export class Subscribers {
     if (this.#listens(name)) this.#sessions.set(name, sessions);
   }
 
+  /** A process of this name takes no new clients any more; remembered while it listens. */
+  setDraining(name: string, drained: boolean): void {
+    if (this.#listens(name)) this.#drains.set(name, drained);
+  }
+
+  get draining(): boolean {
+    return this.#drains.size > 0;
+  }
+
+  /** Whether every process that runs services has said goodbye to its clients. */
+  get drained(): boolean {
+    const names = [...this.#registrations.values()].filter(({ services }) => services.length > 0);
+    return this.draining && names.every(({ name }) => this.#drains.get(name) === true);
+  }
+
+  /** A process of this name stops cleanly. */
+  leaves(name: string): void {
+    if (this.#listens(name)) this.#leaving.add(name);
+  }
+
   async *open(registration: Registration, first: readonly Item[], signal: AbortSignal): AsyncGenerator<Item> {
     const { name } = registration;
     const subscriber = new Subscriber(() => {
@@ -49,14 +76,22 @@ export class Subscribers {
       return this.#hooks.disconnected();
     });
     this.#registrations.set(subscriber, registration);
+    this.#leaving.delete(name);
+    // The process that was may have been followed by another.
+    this.#drains.delete(name);
     this.#hooks.opened();
     try {
       for (const item of first) subscriber.push(item);
       yield* subscriber.items(signal);
     } finally {
       this.#registrations.delete(subscriber);
-      if (!this.#listens(name)) this.#sessions.delete(name);
+      if (!this.#listens(name)) {
+        this.#sessions.delete(name);
+        this.#drains.delete(name);
+      }
       this.#hooks.closed();
+      const said = this.#leaving.delete(name);
+      if (!said && !this.#closed && registration.services.length > 0) this.#hooks.broken(name);
     }
   }
 
@@ -70,6 +105,7 @@ export class Subscribers {
 
   /** Ends all subscriptions after what is queued. */
   close(): void {
+    this.#closed = true;
     for (const subscriber of this.#registrations.keys()) subscriber.close();
   }
 

@@ -27,12 +27,23 @@ export const imapConfig = z.strictObject({
     .prefault('30m')
     .describe('How long a client may say nothing; RFC 9051 wants 30 minutes at least.'),
   'poll-interval': duration()
-    .prefault('5s')
-    .describe('How often selected mailboxes are looked at while no events come.'),
+    .prefault('4s')
+    .describe('How often selected mailboxes are looked at while no events come; looked for once a second.'),
   'cache-size': byteSize()
     .prefault('128 MiB')
     .describe('Memory for the indexes of mailboxes that no session has selected now.'),
 });
+
+/** Keys that a reload of the configuration takes over; connections that stand follow at once. */
+export const LIVE_KEYS = [
+  'max-message-size',
+  'max-connections',
+  'max-connections-per-address',
+  'max-errors',
+  'login-timeout',
+  'idle-timeout',
+  'poll-interval',
+] as const;
 
 export type ImapConfig = z.output<typeof imapConfig>;
 export type ListenerConfig = z.output<typeof listenerConfig>;

@@ -24,6 +24,8 @@ import type { Completion } from './session-types.ts';
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** How long a client may take to close its side. */
 const GOODBYE_MS = 1_000;
+/** How long a session that is to end may take for the command that is under way. */
+const END_MS = 1_500;
 const MAX_DONE_OCTETS = 64;
 
 const tracer = trace.getTracer('@stoa/service-imap');
@@ -47,7 +49,8 @@ export class ImapConnection implements Exchange {
   #telling: Promise<void> | undefined;
   #changed = false;
   #busy = false;
-  #draining = false;
+  /** Why the session ends as soon as no command is under way. */
+  #farewell: string | undefined;
 
   constructor(context: ImapContext, listener: ListenerConfig, socket: Socket, remoteAddress: string) {
     this.#context = context;
@@ -90,8 +93,8 @@ export class ImapConnection implements Exchange {
 
   /** Ends the session: at once where the client waits for nothing, else after the command that is under way. */
   bye(reason: string): void {
-    if (this.#draining) return;
-    this.#draining = true;
+    if (this.#farewell !== undefined) return;
+    this.#farewell = reason;
     if (this.#busy) return;
     this.#writer.write(`* BYE ${reason}\r\n`);
     void this.#writer
@@ -101,6 +104,12 @@ export class ImapConnection implements Exchange {
         this.#socket.end();
         setTimeout(() => this.#raw.destroy(), GOODBYE_MS).unref();
       });
+  }
+
+  /** Ends the session of somebody who may not go on, after the command that is under way or without it. */
+  endSession(): void {
+    this.bye('Your session was ended');
+    setTimeout(() => this.#raw.destroy(), END_MS).unref();
   }
 
   destroy(): void {
@@ -118,8 +127,8 @@ export class ImapConnection implements Exchange {
       } finally {
         this.#busy = false;
       }
-      if (this.#draining) {
-        this.#writer.write('* BYE The server stops\r\n');
+      if (this.#farewell !== undefined) {
+        this.#writer.write(`* BYE ${this.#farewell}\r\n`);
         return;
       }
       if (this.#ending === 'logout') return;

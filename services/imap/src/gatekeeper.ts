@@ -1,31 +1,28 @@
 export interface GatekeeperLimits {
-  maxConnections: number;
-  maxPerAddress: number;
+  readonly maxConnections: number;
+  readonly maxPerAddress: number;
 }
 
-/** Who may connect: counts connections, and knows the addresses that some node blocked. */
+/** Counts connections, and knows how many there may be. */
 export class Gatekeeper {
-  readonly #limits: GatekeeperLimits;
-  readonly #now: () => number;
+  readonly #limits: () => GatekeeperLimits;
   readonly #byAddress = new Map<string, number>();
-  readonly #blockedUntil = new Map<string, number>();
   #total = 0;
 
-  constructor(limits: GatekeeperLimits, now: () => number) {
+  /** `limits` are looked up at each connection: they may change. */
+  constructor(limits: () => GatekeeperLimits) {
     this.#limits = limits;
-    this.#now = now;
   }
 
   get total(): number {
     return this.#total;
   }
 
-  /** Why an address may not connect now; undefined when it may. */
+  /** Why one more connection of an address is too many; undefined when it is not. */
   refuse(address: string): string | undefined {
-    if ((this.#blockedUntil.get(address) ?? 0) > this.#now()) return 'Your address is blocked';
-    if (this.#total >= this.#limits.maxConnections) return 'Too many connections';
-    if ((this.#byAddress.get(address) ?? 0) >= this.#limits.maxPerAddress)
-      return 'Too many connections from your address';
+    const { maxConnections, maxPerAddress } = this.#limits();
+    if (this.#total >= maxConnections) return 'Too many connections';
+    if ((this.#byAddress.get(address) ?? 0) >= maxPerAddress) return 'Too many connections from your address';
     return undefined;
   }
 
@@ -39,13 +36,5 @@ export class Gatekeeper {
     const left = (this.#byAddress.get(address) ?? 1) - 1;
     if (left === 0) this.#byAddress.delete(address);
     else this.#byAddress.set(address, left);
-  }
-
-  /** `until` in milliseconds since 1970-01-01 UTC; 0 lifts the block. */
-  block(address: string, until: number): void {
-    const now = this.#now();
-    for (const [known, end] of this.#blockedUntil) if (end <= now) this.#blockedUntil.delete(known);
-    if (until > now) this.#blockedUntil.set(address, until);
-    else this.#blockedUntil.delete(address);
   }
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { StoaError } from '@stoa/plugin-sdk';
-import { type Address, formatAddress } from '@stoa/service-kit';
+import { type Address, type AddressBlocks, formatAddress } from '@stoa/service-kit';
 import type { ListenerConfig } from './config.ts';
 import { ImapConnection } from './connection.ts';
 import type { ImapContext } from './context.ts';
@@ -12,13 +12,16 @@ export class ImapListener {
   readonly connections = new Set<ImapConnection>();
   readonly #context: ImapContext;
   readonly #gatekeeper: Gatekeeper;
+  readonly #blocks: AddressBlocks;
   readonly #server: Server;
+  #closed = false;
   #allGone: (() => void) | undefined;
 
-  constructor(context: ImapContext, config: ListenerConfig, gatekeeper: Gatekeeper) {
+  constructor(context: ImapContext, config: ListenerConfig, gatekeeper: Gatekeeper, blocks: AddressBlocks) {
     this.config = config;
     this.#context = context;
     this.#gatekeeper = gatekeeper;
+    this.#blocks = blocks;
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
@@ -46,19 +49,40 @@ export class ImapListener {
 
   #accept(socket: Socket): void {
     const remote = (socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
-    const refusal = this.#gatekeeper.refuse(remote);
-    this.#context.metrics.connections.add(1, {
-      listener: this.config.name,
-      result: refusal === undefined ? 'accepted' : 'refused',
-    });
-    if (refusal !== undefined) {
-      socket.on('error', () => socket.destroy());
-      // On a TLS port no words can be said before the handshake.
-      if (this.config.tls !== 'implicit') socket.end(`* BYE ${refusal}\r\n`);
-      socket.resume();
-      setTimeout(() => socket.destroy(), 1_000).unref();
+    socket.on('error', () => socket.destroy());
+    const full = this.#gatekeeper.refuse(remote);
+    if (full !== undefined) {
+      this.#refuse(socket, full);
       return;
     }
+    const blocked = this.#blocks.isBlocked(remote);
+    if (typeof blocked === 'boolean') {
+      this.#admit(socket, remote, blocked);
+      return;
+    }
+    // Who waits for the answer counts, so that a flood of clients does not become a flood of questions.
+    this.#gatekeeper.enter(remote);
+    void blocked.then((answer) => {
+      this.#gatekeeper.leave(remote);
+      if (this.#closed) socket.destroy();
+      else if (!socket.destroyed) this.#admit(socket, remote, answer);
+    });
+  }
+
+  #refuse(socket: Socket, reason: string): void {
+    this.#context.metrics.connections.add(1, { listener: this.config.name, result: 'refused' });
+    // On a TLS port no words can be said before the handshake.
+    if (this.config.tls !== 'implicit') socket.end(`* BYE ${reason}\r\n`);
+    socket.resume();
+    setTimeout(() => socket.destroy(), 1_000).unref();
+  }
+
+  #admit(socket: Socket, remote: string, blocked: boolean): void {
+    if (blocked) {
+      this.#refuse(socket, 'Your address is blocked');
+      return;
+    }
+    this.#context.metrics.connections.add(1, { listener: this.config.name, result: 'accepted' });
     this.#gatekeeper.enter(remote);
     const connection = new ImapConnection(this.#context, this.config, socket, remote);
     this.connections.add(connection);
@@ -71,6 +95,7 @@ export class ImapListener {
 
   /** Takes no new clients and says goodbye to those here; ends at the latest when the signal aborts. */
   async drain(signal: AbortSignal): Promise<void> {
+    this.#closed = true;
     this.#server.close();
     for (const connection of this.connections) connection.bye('The server stops');
     if (this.connections.size === 0 || signal.aborted) return;
@@ -81,6 +106,7 @@ export class ImapListener {
   }
 
   stop(): void {
+    this.#closed = true;
     this.#server.close();
     for (const connection of this.connections) connection.destroy();
   }

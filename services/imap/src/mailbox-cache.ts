@@ -13,6 +13,8 @@ export class MailboxCache {
   /** Least recently used first. */
   readonly #feeds = new Map<string, MailboxFeed>();
   readonly #loading = new Map<string, Promise<MailboxFeed>>();
+  /** Feeds that are behind: a read of them failed. */
+  readonly #stale = new Set<MailboxFeed>();
 
   constructor(mail: Mail, maxIdleBytes: number, logger: Logger) {
     this.#mail = mail;
@@ -62,22 +64,33 @@ export class MailboxCache {
   changed(accountId: string, mailboxId: number, modseq: number): void {
     const feed = this.#feeds.get(`${accountId}/${mailboxId}`);
     if (feed === undefined || feed.listeners.size === 0) return;
-    feed.hear(modseq).catch((error: unknown) => this.#logger.warn({ error }, 'a changed mailbox could not be read'));
+    this.#watch(feed, feed.hear(modseq));
   }
 
   /** Reads every mailbox that is selected: after events may have been lost, and while none come. */
   syncAll(): void {
-    for (const feed of this.#feeds.values()) {
-      if (feed.listeners.size === 0) continue;
-      feed.sync().catch((error: unknown) => this.#logger.warn({ error }, 'a selected mailbox could not be read'));
-    }
+    for (const feed of this.#feeds.values()) if (feed.listeners.size > 0) this.#watch(feed, feed.sync());
   }
 
   /** Looks whether mailboxes of an account are still there, after the list of its mailboxes changed. */
   syncAccount(accountId: string): void {
     for (const feed of this.#feeds.values()) {
-      if (feed.accountId !== accountId || feed.listeners.size === 0) continue;
-      feed.sync().catch((error: unknown) => this.#logger.warn({ error }, 'a selected mailbox could not be read'));
+      if (feed.accountId === accountId && feed.listeners.size > 0) this.#watch(feed, feed.sync());
     }
+  }
+
+  /** Reads again what could not be read: no further event may come of it. */
+  syncStale(): void {
+    const stale = [...this.#stale];
+    this.#stale.clear();
+    for (const feed of stale) if (feed.listeners.size > 0) this.#watch(feed, feed.sync());
+  }
+
+  #watch(feed: MailboxFeed, reading: Promise<void>): void {
+    reading.catch((error: unknown) => {
+      if (this.#stale.size === 0)
+        this.#logger.warn({ error }, 'a selected mailbox could not be read and is tried again');
+      this.#stale.add(feed);
+    });
   }
 }

@@ -1,50 +1,76 @@
 import { randomBytes } from 'node:crypto';
 import { storage } from '@stoa/contracts';
-import { defineService, formatAddress, type Service } from '@stoa/service-kit';
-import { imapConfig } from './config.ts';
+import {
+  type AccountSession,
+  AccountWatch,
+  AddressBlocks,
+  defineService,
+  formatAddress,
+  pickKeys,
+  type Service,
+} from '@stoa/service-kit';
+import { type ImapConfig, imapConfig, LIVE_KEYS } from './config.ts';
 import type { ImapContext } from './context.ts';
 import { Gatekeeper } from './gatekeeper.ts';
 import { ImapListener } from './listener.ts';
 import { MailboxCache } from './mailbox-cache.ts';
 import { createMetrics } from './metrics.ts';
 
+/** How often it is looked whether mailboxes are to be read without an event. */
+const TICK_MS = 1_000;
+
 /** IMAP4rev1 and IMAP4rev2 listeners. */
 export const imapModule = defineService({
   name: 'imap',
   configSchema: imapConfig,
+  liveKeys: LIVE_KEYS,
   needs: ['store-router', 'coordinator'],
   offers: [],
   async create(context): Promise<Service> {
     const { config, node, logger, events, certificates, now } = context;
     const mail = context.client(storage.MailServiceDefinition);
     const directory = context.client(storage.DirectoryServiceDefinition);
-    const gatekeeper = new Gatekeeper(
-      { maxConnections: config['max-connections'], maxPerAddress: config['max-connections-per-address'] },
+    const gatekeeper = new Gatekeeper(() => ({
+      maxConnections: shared.config['max-connections'],
+      maxPerAddress: shared.config['max-connections-per-address'],
+    }));
+    const blocks = new AddressBlocks({
+      check: async (address, timeoutMs) => (await directory.checkAddress({ address }, { timeoutMs })).blockedUntil,
+      logger,
       now,
-    );
+    });
+    const accounts = new AccountWatch({
+      directory,
+      sessions: () => authenticated(listeners),
+      connected: () => events.connected,
+      logger,
+    });
     const mailboxes = new MailboxCache(mail, config['cache-size'], logger);
-    const shared: ImapContext = {
+    const shared: Mutable<ImapContext> = {
       config,
       node,
       mail,
       directory,
       blobs: context.client(storage.BlobServiceDefinition),
       mailboxes,
+      accounts,
       certificates,
       logger,
       metrics: createMetrics(() => gatekeeper.total),
       random: randomBytes,
     };
-    const listeners = config.listeners.map((listener) => new ImapListener(shared, listener, gatekeeper));
+    const listeners = config.listeners.map((listener) => new ImapListener(shared, listener, gatekeeper, blocks));
     const addresses: Record<string, string> = {};
     let unsubscribe: () => void = () => {};
-    let poll: NodeJS.Timeout | undefined;
+    let tick: NodeJS.Timeout | undefined;
+    let polledAt = 0;
 
-    const endSessions = (accountId: string) => {
-      for (const { connections } of listeners) {
-        for (const connection of connections)
-          if (connection.session.account?.id === accountId) connection.bye('Your session was ended');
-      }
+    /** What could not be read is tried again, and without events all is read every so often. */
+    const onTick = () => {
+      mailboxes.syncStale();
+      if (events.connected || now() - polledAt < shared.config['poll-interval']) return;
+      polledAt = now();
+      mailboxes.syncAll();
     };
 
     return {
@@ -55,15 +81,20 @@ export const imapModule = defineService({
             if (kind?.$case === 'mailboxChanged')
               mailboxes.changed(kind.value.accountId, kind.value.mailboxId, kind.value.modseq);
             else if (kind?.$case === 'mailboxListChanged') mailboxes.syncAccount(kind.value.accountId);
-            else if (kind?.$case === 'accountChanged' && kind.value.endSessions) endSessions(kind.value.accountId);
-            else if (kind?.$case === 'addressBlocked') gatekeeper.block(kind.value.address, kind.value.until);
+            else if (kind?.$case === 'accountChanged' && kind.value.endSessions)
+              accounts.ended(kind.value.accountId, kind.value.credentialVersion);
+            else if (kind?.$case === 'addressBlocked')
+              blocks.set(kind.value.address, kind.value.network, kind.value.until);
           },
-          gap: () => mailboxes.syncAll(),
+          gap() {
+            polledAt = now();
+            mailboxes.syncAll();
+            blocks.forget();
+            void accounts.check();
+          },
         });
-        poll = setInterval(() => {
-          if (!events.connected) mailboxes.syncAll();
-        }, config['poll-interval']);
-        poll.unref();
+        tick = setInterval(onTick, TICK_MS).unref();
+        accounts.start();
         for (const listener of listeners) addresses[listener.config.name] = formatAddress(await listener.listen());
       },
       async drain(signal) {
@@ -71,12 +102,16 @@ export const imapModule = defineService({
       },
       async stop() {
         unsubscribe();
-        clearInterval(poll);
+        clearInterval(tick);
+        accounts.stop();
         for (const listener of listeners) listener.stop();
       },
       // The router answers for the stores; without it this service shows no mail.
       async check() {
         await directory.listDomains({}, { timeoutMs: 1_500 });
+      },
+      reload(next) {
+        shared.config = { ...shared.config, ...pickKeys(next as ImapConfig, LIVE_KEYS) };
       },
       addresses,
       get sessions() {
@@ -85,3 +120,17 @@ export const imapModule = defineService({
     };
   },
 });
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The sessions that are logged in. */
+function* authenticated(listeners: readonly ImapListener[]): Generator<AccountSession> {
+  for (const { connections } of listeners) {
+    for (const connection of connections) {
+      const { account } = connection.session;
+      if (account === undefined) continue;
+      const { id: accountId, credentialVersion } = account;
+      yield { accountId, credentialVersion, end: () => connection.endSession() };
+    }
+  }
+}

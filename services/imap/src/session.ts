@@ -21,7 +21,7 @@ export class Session implements CommandContext {
   readonly #hooks: SessionHooks;
   readonly #abort = new AbortController();
   tls = false;
-  account: { id: string; address: string } | undefined;
+  account: { id: string; address: string; credentialVersion: number } | undefined;
   selected: SelectedMailbox | undefined;
 
   constructor(

@@ -37,5 +37,18 @@ export const smtpConfig = z.strictObject({
   outbound: outboundConfig.prefault({}),
 });
 
+/** Keys that a reload of the configuration takes over; connections that stand follow at once. */
+export const LIVE_KEYS = [
+  'max-message-size',
+  'max-recipients',
+  'max-received',
+  'max-errors',
+  'max-connections',
+  'max-connections-per-address',
+  'command-timeout',
+  'data-timeout',
+  'bare-line-ends',
+] as const;
+
 export type SmtpConfig = z.output<typeof smtpConfig>;
 export type ListenerConfig = z.output<typeof listenerConfig>;

@@ -18,12 +18,14 @@ import { transactionRefusal } from './commands/data.ts';
 import { COMMANDS, type Exchange, type Handler, type Next } from './commands/index.ts';
 import { ChunkedMessage, DataMessage } from './incoming-message.ts';
 import { receiveMessage } from './receive-message.ts';
-import { BAD_SEQUENCE, SHUTTING_DOWN, TIMED_OUT, TOO_MANY_ERRORS } from './replies.ts';
+import { BAD_SEQUENCE, SESSION_ENDED, SHUTTING_DOWN, TIMED_OUT, TOO_MANY_ERRORS } from './replies.ts';
 import type { Session } from './session.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** How long a client may take to close its side. */
 const GOODBYE_MS = 1_000;
+/** How long a session that is to end may take for the command that is under way. */
+const END_MS = 1_500;
 /** Senders of mailing lists put whole addresses into local parts (VERP). */
 const MAX_LOCAL = 128;
 
@@ -49,7 +51,8 @@ export class SmtpConnection implements Exchange {
   #reader = new SmtpLineReader();
   #output: string[] = [];
   #chunks: OpenChunks | undefined;
-  #draining = false;
+  /** Said as soon as the client is between commands. */
+  #farewell: SmtpReply | undefined;
   #idle = false;
 
   constructor(socket: Socket, session: Session) {
@@ -85,16 +88,22 @@ export class SmtpConnection implements Exchange {
   }
 
   /** Says goodbye now where the client is between commands, else after the message that is under way. */
-  drain(): void {
-    this.#draining = true;
+  drain(farewell = SHUTTING_DOWN): void {
+    this.#farewell ??= farewell;
     if (!this.#idle) return;
-    this.#reply(SHUTTING_DOWN);
+    this.#reply(this.#farewell);
     void this.#flush()
       .catch(() => {})
       .then(() => {
         this.#socket.end();
         setTimeout(() => this.#raw.destroy(), GOODBYE_MS).unref();
       });
+  }
+
+  /** Ends the session of somebody who may not go on, after the command that is under way or without it. */
+  endSession(): void {
+    this.drain(SESSION_ENDED);
+    setTimeout(() => this.#raw.destroy(), END_MS).unref();
   }
 
   destroy(): void {
@@ -107,8 +116,8 @@ export class SmtpConnection implements Exchange {
       const event = this.#reader.next();
       if (event === undefined) {
         await this.#flush();
-        if (this.#draining && this.#chunks === undefined) {
-          this.#reply(SHUTTING_DOWN);
+        if (this.#farewell !== undefined && this.#chunks === undefined) {
+          this.#reply(this.#farewell);
           return this.#flush();
         }
         this.#idle = this.#chunks === undefined;

@@ -1,8 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { formatReply } from '@stoa/mail';
+import { formatReply, type SmtpReply } from '@stoa/mail';
 import { StoaError } from '@stoa/plugin-sdk';
-import { type Address, formatAddress } from '@stoa/service-kit';
-import type { BlockedAddresses } from './blocked-addresses.ts';
+import { type Address, type AddressBlocks, formatAddress } from '@stoa/service-kit';
 import type { ListenerConfig } from './config.ts';
 import { SmtpConnection } from './connection.ts';
 import type { SmtpContext } from './context.ts';
@@ -31,16 +30,17 @@ export class SmtpListener {
   readonly config: ListenerConfig;
   readonly #context: SmtpContext;
   readonly #counter: ConnectionCounter;
-  readonly #blocked: BlockedAddresses;
+  readonly #blocks: AddressBlocks;
   readonly #server: Server;
-  readonly #connections = new Set<SmtpConnection>();
+  readonly connections = new Set<SmtpConnection>();
+  #closed = false;
   #allGone: (() => void) | undefined;
 
-  constructor(context: SmtpContext, config: ListenerConfig, counter: ConnectionCounter, blocked: BlockedAddresses) {
+  constructor(context: SmtpContext, config: ListenerConfig, counter: ConnectionCounter, blocks: AddressBlocks) {
     this.config = config;
     this.#context = context;
     this.#counter = counter;
-    this.#blocked = blocked;
+    this.#blocks = blocks;
     this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
   }
 
@@ -67,42 +67,68 @@ export class SmtpListener {
   }
 
   get sessions(): number {
-    return this.#connections.size;
+    return this.connections.size;
   }
 
   #accept(socket: Socket): void {
-    const { config, metrics } = this.#context;
     const remote = (socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
-    const refusal = this.#blocked.has(remote)
-      ? BLOCKED
-      : this.#counter.total >= config['max-connections'] ||
-          this.#counter.of(remote) >= config['max-connections-per-address']
-        ? TOO_MANY_CONNECTIONS
-        : undefined;
-    metrics.connections.add(1, { listener: this.config.name, result: refusal === undefined ? 'accepted' : 'refused' });
-    if (refusal !== undefined) {
-      socket.on('error', () => socket.destroy());
-      // On a TLS port no words can be said before the handshake.
-      if (this.config.tls !== 'implicit') socket.end(formatReply(refusal));
-      socket.resume();
-      setTimeout(() => socket.destroy(), 1_000).unref();
+    socket.on('error', () => socket.destroy());
+    if (this.#isFull(remote)) {
+      this.#refuse(socket, TOO_MANY_CONNECTIONS);
       return;
     }
+    const blocked = this.#blocks.isBlocked(remote);
+    if (typeof blocked === 'boolean') {
+      this.#admit(socket, remote, blocked);
+      return;
+    }
+    // Who waits for the answer counts, so that a flood of clients does not become a flood of questions.
+    this.#counter.add(remote, 1);
+    void blocked.then((answer) => {
+      this.#counter.add(remote, -1);
+      if (this.#closed) socket.destroy();
+      else if (!socket.destroyed) this.#admit(socket, remote, answer);
+    });
+  }
+
+  #isFull(remote: string): boolean {
+    const { config } = this.#context;
+    return (
+      this.#counter.total >= config['max-connections'] ||
+      this.#counter.of(remote) >= config['max-connections-per-address']
+    );
+  }
+
+  #refuse(socket: Socket, refusal: SmtpReply): void {
+    this.#context.metrics.connections.add(1, { listener: this.config.name, result: 'refused' });
+    // On a TLS port no words can be said before the handshake.
+    if (this.config.tls !== 'implicit') socket.end(formatReply(refusal));
+    socket.resume();
+    setTimeout(() => socket.destroy(), 1_000).unref();
+  }
+
+  #admit(socket: Socket, remote: string, blocked: boolean): void {
+    if (blocked) {
+      this.#refuse(socket, BLOCKED);
+      return;
+    }
+    this.#context.metrics.connections.add(1, { listener: this.config.name, result: 'accepted' });
     this.#counter.add(remote, 1);
     const connection = new SmtpConnection(socket, new Session(this.#context, this.config, remote));
-    this.#connections.add(connection);
+    this.connections.add(connection);
     void connection.run().finally(() => {
       this.#counter.add(remote, -1);
-      this.#connections.delete(connection);
-      if (this.#connections.size === 0) this.#allGone?.();
+      this.connections.delete(connection);
+      if (this.connections.size === 0) this.#allGone?.();
     });
   }
 
   /** Takes no new clients, lets those here finish their message; ends at the latest when the signal aborts. */
   async drain(signal: AbortSignal): Promise<void> {
+    this.#closed = true;
     this.#server.close();
-    for (const connection of this.#connections) connection.drain();
-    if (this.#connections.size > 0 && !signal.aborted) {
+    for (const connection of this.connections) connection.drain();
+    if (this.connections.size > 0 && !signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#allGone = resolve;
         signal.addEventListener('abort', () => resolve(), { once: true });
@@ -111,7 +137,8 @@ export class SmtpListener {
   }
 
   stop(): void {
+    this.#closed = true;
     this.#server.close();
-    for (const connection of this.#connections) connection.destroy();
+    for (const connection of this.connections) connection.destroy();
   }
 }

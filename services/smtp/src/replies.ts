@@ -29,6 +29,7 @@ export function replyOfCode(code: string): SmtpReply {
 export const OK = smtpReply(250, S.ok, 'Ok');
 export const BAD_SEQUENCE = (text: string) => smtpReply(503, S.badCommand, text);
 export const SHUTTING_DOWN = smtpReply(421, S.tempNotAccepting, 'The server stops; try again later');
+export const SESSION_ENDED = smtpReply(421, S.tempPolicy, 'Your session was ended');
 export const TOO_MANY_ERRORS = smtpReply(421, S.tempPolicy, 'Too many errors');
 export const TIMED_OUT = smtpReply(421, S.tempBadConnection, 'Timeout');
 export const BLOCKED = smtpReply(554, S.notAuthorized, 'Your address is blocked');

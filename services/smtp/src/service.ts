@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { storage } from '@stoa/contracts';
-import { defineService, formatAddress, type Service } from '@stoa/service-kit';
-import { BlockedAddresses } from './blocked-addresses.ts';
-import { smtpConfig } from './config.ts';
+import {
+  type AccountSession,
+  AccountWatch,
+  AddressBlocks,
+  defineService,
+  formatAddress,
+  pickKeys,
+  type Service,
+} from '@stoa/service-kit';
+import { LIVE_KEYS, type SmtpConfig, smtpConfig } from './config.ts';
 import type { SmtpContext } from './context.ts';
 import { ConnectionCounter, SmtpListener } from './listener.ts';
 import { createMetrics } from './metrics.ts';
@@ -12,26 +19,38 @@ import { createOutbound } from './outbound/index.ts';
 export const smtpModule = defineService({
   name: 'smtp',
   configSchema: smtpConfig,
+  liveKeys: LIVE_KEYS,
   needs: ['store-router', 'coordinator'],
   offers: [],
   async create(context): Promise<Service> {
     const { config, node, logger, events, certificates, now } = context;
     const mail = context.client(storage.MailServiceDefinition);
     const directory = context.client(storage.DirectoryServiceDefinition);
-    const shared: SmtpContext = {
+    const accounts = new AccountWatch({
+      directory,
+      sessions: () => authenticated(listeners),
+      connected: () => events.connected,
+      logger,
+    });
+    const shared: Mutable<SmtpContext> = {
       config,
       node,
       mail,
       directory,
+      accounts,
       certificates,
       logger,
       now,
       metrics: createMetrics(),
       random: randomBytes,
     };
-    const blocked = new BlockedAddresses(now);
+    const blocks = new AddressBlocks({
+      check: async (address, timeoutMs) => (await directory.checkAddress({ address }, { timeoutMs })).blockedUntil,
+      logger,
+      now,
+    });
     const counter = new ConnectionCounter();
-    const listeners = config.listeners.map((listener) => new SmtpListener(shared, listener, counter, blocked));
+    const listeners = config.listeners.map((listener) => new SmtpListener(shared, listener, counter, blocks));
     const outbound = createOutbound({
       config: config.outbound,
       node,
@@ -51,10 +70,18 @@ export const smtpModule = defineService({
       async start() {
         unsubscribe = events.subscribe({
           event({ kind }) {
-            if (kind?.$case === 'addressBlocked') blocked.set(kind.value.address, kind.value.until);
+            if (kind?.$case === 'addressBlocked') {
+              blocks.set(kind.value.address, kind.value.network, kind.value.until);
+            } else if (kind?.$case === 'accountChanged' && kind.value.endSessions) {
+              accounts.ended(kind.value.accountId, kind.value.credentialVersion);
+            }
           },
-          gap() {},
+          gap() {
+            blocks.forget();
+            void accounts.check();
+          },
         });
+        accounts.start();
         for (const listener of listeners) addresses[listener.config.name] = formatAddress(await listener.listen());
         outbound.start();
       },
@@ -63,12 +90,16 @@ export const smtpModule = defineService({
       },
       async stop() {
         unsubscribe();
+        accounts.stop();
         for (const listener of listeners) listener.stop();
         await outbound.stop();
       },
       // The router answers for the stores; without it this service takes no mail.
       async check() {
         await directory.listDomains({}, { timeoutMs: 1_500 });
+      },
+      reload(next) {
+        shared.config = { ...shared.config, ...pickKeys(next as SmtpConfig, LIVE_KEYS) };
       },
       addresses,
       get sessions() {
@@ -77,3 +108,17 @@ export const smtpModule = defineService({
     };
   },
 });
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The sessions that are logged in. */
+function* authenticated(listeners: readonly SmtpListener[]): Generator<AccountSession> {
+  for (const { connections } of listeners) {
+    for (const connection of connections) {
+      const { account } = connection.session;
+      if (account === undefined) continue;
+      const { id: accountId, credentialVersion } = account;
+      yield { accountId, credentialVersion, end: () => connection.endSession() };
+    }
+  }
+}

@@ -31,7 +31,7 @@ export class Session {
   /** The greeting and the name that the client gave. */
   greeting: { verb: 'HELO' | 'EHLO' | 'LHLO'; name: string } | undefined;
   tls: TlsFacts | undefined;
-  account: { id: string; address: string } | undefined;
+  account: { id: string; address: string; credentialVersion: number } | undefined;
   transaction: Transaction | undefined;
   errors = 0;
 

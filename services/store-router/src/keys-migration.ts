@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { FIRST_DRIVER_KEY } from '@stoa/plugin-sdk';
 import { BLOB_ID_BYTES, type Range, successor, TABLE } from './keys.ts';
 
 const SECTION = { state: 0x00, journal: 0x01, cursor: 0x02 } as const;
-
-/** Rows from here on belong to drivers that keep something beside Stoa's own rows; a migration moves them by their driver. */
-const FIRST_FOREIGN = 0xf0;
 
 function key(section: number, rest: Uint8Array = new Uint8Array()): Buffer {
   return Buffer.concat([Buffer.from([TABLE.migration, section]), rest]);
@@ -29,16 +27,16 @@ export function journal(): Range {
   return { start, end: successor(start) };
 }
 
-/** All rows that a migration moves. */
+/** All rows that a migration moves. Those that drivers keep beside Stoa's own are moved through their driver. */
 export function movedRanges(): Range[] {
   return [
     { start: Buffer.from([0]), end: Buffer.from([TABLE.migration]) },
-    { start: Buffer.from([TABLE.migration + 1]), end: Buffer.from([FIRST_FOREIGN]) },
+    { start: Buffer.from([TABLE.migration + 1]), end: Buffer.from([FIRST_DRIVER_KEY]) },
   ];
 }
 
 export function isMoved(row: Uint8Array): boolean {
-  return row[0] !== TABLE.migration && (row[0] ?? 0) < FIRST_FOREIGN;
+  return row[0] !== TABLE.migration && (row[0] ?? 0) < FIRST_DRIVER_KEY;
 }
 
 /** The blob that a row links; undefined for a row of another kind. */

@@ -1,30 +1,44 @@
-import { type Client, createChannel, createGrpcClient, type ServiceDefinition } from '@stoa/contracts';
+import { Balancer, type Client, createChannel, createGrpcClient, type ServiceDefinition } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
-import { type Address, channelCredentials, formatAddress, parseAddress } from '@stoa/service-kit';
+import { type Address, channelCredentials, formatAddress, ownersOf, parseAddress } from '@stoa/service-kit';
 import type { Command } from 'commander';
+import { SERVICES } from '../services.ts';
 import { type OpenOptions, openConfig } from './config.ts';
 
 export interface ServerOptions extends OpenOptions {
   server?: string;
+  json?: boolean;
 }
 
 /** Where the demo listens for the commands. */
 const DEMO_ADDRESS = '127.0.0.1:2070';
 
+const OWNERS = ownersOf(SERVICES);
+
 /** Adds the options that say which server a command speaks to. */
 export function withServer(command: Command): Command {
   return command
     .option('-c, --config <file>', 'configuration of the node to speak to')
-    .option('--server <host:port>', "gRPC address to speak to, in place of the configuration's [cluster] listen")
+    .option(
+      '--server <host:port>',
+      "gRPC address to speak to, in place of the configuration's [cluster.services] and [cluster] listen",
+    )
     .option('--json', 'write JSON');
 }
 
-/** A line to a running node. */
-export class ServerConnection implements AsyncDisposable {
-  readonly #channel: ReturnType<typeof createChannel>;
+type Channel = ReturnType<typeof createChannel>;
+type Cluster = ReturnType<Awaited<ReturnType<typeof openConfig>>['core']>['cluster'];
 
-  private constructor(channel: ReturnType<typeof createChannel>) {
-    this.#channel = channel;
+/** Lines to a running node, or to the processes of a cluster. */
+export class ServerConnection implements AsyncDisposable {
+  readonly #cluster: Cluster | undefined;
+  /** The only address, by --server. */
+  readonly #server: Address | undefined;
+  readonly #channels = new Map<string, Channel>();
+
+  private constructor(cluster: Cluster | undefined, server: Address | undefined) {
+    this.#cluster = cluster;
+    this.#server = server;
   }
 
   /** By --server, by the configuration, or the demo's address when there is neither. */
@@ -33,20 +47,74 @@ export class ServerConnection implements AsyncDisposable {
       if (options.config !== undefined) throw error;
       return undefined;
     });
-    const cluster = document?.core().cluster;
-    const text = options.server ?? (cluster?.listen === undefined ? DEMO_ADDRESS : formatAddress(cluster.listen));
-    const address = parseAddress(text);
-    if (address === undefined)
-      throw new StoaError('invalid-argument', `--server ${text}: expected host and port, such as "${DEMO_ADDRESS}"`);
-    return new ServerConnection(createChannel(text, channelCredentials(cluster?.tls, reachable(address))));
+    const server = options.server === undefined ? undefined : parseAddress(options.server);
+    if (options.server !== undefined && server === undefined) {
+      throw new StoaError(
+        'invalid-argument',
+        `--server ${options.server}: expected host and port, such as "${DEMO_ADDRESS}"`,
+      );
+    }
+    return new ServerConnection(document?.core().cluster, server);
   }
 
+  /**
+   * A client of a contract: where the configuration says that its service is, else of the process that the configuration is of.
+   */
   client<D extends ServiceDefinition>(definition: D): Client<D> {
-    return createGrpcClient(definition, this.#channel);
+    const endpoints = this.#addressesOf(definition).map((name) => ({
+      name,
+      client: createGrpcClient(definition, this.channel(name)),
+    }));
+    return new Balancer(definition, endpoints).client;
+  }
+
+  /** A client for each process that has the service of a contract. */
+  clients<D extends ServiceDefinition>(definition: D): { address: string; client: Client<D> }[] {
+    return this.#addressesOf(definition).map((address) => ({
+      address,
+      client: createGrpcClient(definition, this.channel(address)),
+    }));
+  }
+
+  /** Addresses of all processes that are known, and what runs there as far as the configuration tells. */
+  get processes(): { address: string; services: string[] }[] {
+    const known = new Map<string, string[]>();
+    if (this.#server === undefined) {
+      for (const [service, addresses] of Object.entries(this.#cluster?.services ?? {})) {
+        for (const address of addresses.map(formatAddress)) {
+          known.set(address, [...(known.get(address) ?? []), service]);
+        }
+      }
+    }
+    // A configuration that several processes share may leave each one's own address to its environment.
+    const own = this.#own;
+    const isNamed = this.#server !== undefined || this.#cluster?.listen !== undefined || known.size === 0;
+    if (isNamed && !known.has(own)) known.set(own, []);
+    return [...known].map(([address, services]) => ({ address, services }));
+  }
+
+  channel(address: string): Channel {
+    let channel = this.#channels.get(address);
+    if (channel === undefined) {
+      channel = createChannel(address, channelCredentials(this.#cluster?.tls, parseAddress(address) as Address));
+      this.#channels.set(address, channel);
+    }
+    return channel;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#channel.close();
+    for (const channel of this.#channels.values()) channel.close();
+  }
+
+  get #own(): string {
+    const address = this.#server ?? this.#cluster?.listen;
+    return address === undefined ? DEMO_ADDRESS : formatAddress(reachable(address));
+  }
+
+  #addressesOf(definition: ServiceDefinition): string[] {
+    const owner = OWNERS.get(definition.fullName);
+    const named = this.#server === undefined && owner !== undefined ? this.#cluster?.services[owner] : undefined;
+    return named === undefined || named.length === 0 ? [this.#own] : named.map(formatAddress);
   }
 }
 

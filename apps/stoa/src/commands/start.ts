@@ -24,6 +24,8 @@ async function untilStopped(node: RunningNode): Promise<void> {
     };
     process.on('SIGINT', onSignal);
     process.on('SIGTERM', onSignal);
+    // What is wrong with the configuration is in the log, and the one before stays.
+    process.on('SIGHUP', () => void node.reload('SIGHUP').catch(() => {}));
   });
 }
 

@@ -1,23 +1,11 @@
 import { coordinator, storage } from '@stoa/contracts';
 import type { Command } from 'commander';
-import { formatTable, formatTime } from '../cli/output.ts';
+import { formatTable } from '../cli/output.ts';
 import { type ServerOptions, withConnection, withServer } from '../cli/server.ts';
+import { memberTable, memberView } from '../cluster/members.ts';
 import { EXIT } from '../exit-codes.ts';
 
 type Options = ServerOptions & { json?: boolean };
-
-export const memberView = (member: coordinator.Member) => ({
-  node: member.nodeId,
-  state: Object.entries(coordinator.Member_State)
-    .find(([, value]) => value === member.state)?.[0]
-    .replace('STATE_', '')
-    .toLowerCase(),
-  host: member.host,
-  version: member.version,
-  services: member.services.join(', '),
-  sessions: member.sessions,
-  seen: formatTime(member.lastSeenAt),
-});
 
 async function status(options: Options): Promise<void> {
   const { members, stats } = await withConnection(options, async (server) => {
@@ -36,7 +24,7 @@ async function status(options: Options): Promise<void> {
       health: well ? 'healthy' : detail,
     }));
     process.stdout.write(
-      `${formatTable(members, ['node', 'state', 'host', 'version', 'services', 'sessions', 'seen'])}\n${formatTable(stores, ['store', 'driver', 'health'])}\n` +
+      `${memberTable(members)}\n${formatTable(stores, ['store', 'driver', 'health'])}\n` +
         `${stats.accounts} accounts, ${stats.queueEntries} entries in the queue\n`,
     );
   }

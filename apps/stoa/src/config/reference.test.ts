@@ -14,6 +14,6 @@ describe('the configuration', () => {
 
   it.each(['single.toml', 'two-processes.toml'])('%s, a sample, is good', async (name) => {
     const document = readConfig(resolve(root, 'apps/stoa/config', name), {});
-    expect(await checkConfig(document)).toMatchObject({ node: '1', drivers: { data: 'lmdb', blob: 'fs' } });
+    expect(await checkConfig(document)).toMatchObject({ node: '1', drivers: { data: 'lmdb', blob: 'inline' } });
   });
 });

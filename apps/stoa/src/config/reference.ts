@@ -1,4 +1,4 @@
-import type { ConfigSchema } from '@stoa/plugin-sdk';
+import type { ConfigSchema, DriverKind } from '@stoa/plugin-sdk';
 import {
   CORE_SECTIONS,
   type ConfigKey,
@@ -41,12 +41,22 @@ export async function configReference(): Promise<string> {
   }
   for (const service of SERVICES)
     parts.push(`## [${service.name}]\n\n${table(describeConfig(service.name, service.configSchema))}`);
-  for (const kind of DRIVER_SECTIONS) {
-    const name = DEFAULT_DRIVERS[kind];
-    const driver = await loadDriver(kind, name, process.cwd());
-    parts.push(
-      `## [${kind}]\n\n\`${kind}.driver\` names the driver: a short name of Stoa's own, or any npm package. Without it \`${name}\`. Keys of \`${name}\`:\n\n${table(describeConfig(kind, driver.configSchema))}`,
-    );
-  }
+  for (const kind of DRIVER_SECTIONS) parts.push(await driverSection(kind));
   return parts.join('\n');
+}
+
+/** The default driver's keys; where it is a composite, those of its inner sections too, as they are by default. */
+async function driverSection(kind: DriverKind): Promise<string> {
+  const name = DEFAULT_DRIVERS[kind];
+  const { configSchema, inner } = await loadDriver(kind, name, process.cwd());
+  let text = `## [${kind}]\n\n\`${kind}.driver\` names the driver: a short name of Stoa's own, or any npm package. Without it \`${name}\`. Keys of \`${name}\`:\n\n${table(describeConfig(kind, configSchema))}`;
+  if (inner === undefined) return text;
+  const checked = await configSchema['~standard'].validate({});
+  for (const { kind: of, path, section } of checked.issues === undefined ? inner(checked.value) : []) {
+    const driver = String(section['driver']);
+    const { configSchema: schema } = await loadDriver(of, driver, process.cwd());
+    const key = [kind, ...path].join('.');
+    text += `\nKeys of \`${driver}\` in \`[${key}]\`, where \`${key}.driver\` names no other:\n\n${table(describeConfig(key, schema))}`;
+  }
+  return text;
 }

@@ -2,8 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DriverFactory } from '@stoa/plugin-sdk';
-import { verifyDriver } from '@stoa/plugin-sdk/conformance';
+import { type HostOptions, verifyDriver } from '@stoa/plugin-sdk/conformance';
+import { DEFAULT_DRIVERS, installedDriverPackages, resolveDriver } from '@stoa/service-kit';
 import { EXIT } from '../exit-codes.ts';
+
+/** For a composite: inner sections may name Stoa's own drivers, and the node's data store is the default one. */
+function hostForComposites(): HostOptions {
+  const drivers: Record<string, string> = {};
+  for (const name of installedDriverPackages(process.cwd())) {
+    const [, kind, short] = /^@stoa\/driver-(\w+)-(.+)$/.exec(name) ?? [];
+    if (kind !== undefined) drivers[`${kind}/${short}`] = resolveDriver(kind, name, process.cwd());
+  }
+  return { drivers, own: { data: { driver: DEFAULT_DRIVERS.data } } };
+}
 
 /** Runs the conformance suite of a driver and tells each test's result. Data that the driver keeps in its folder goes to a temporary one. */
 export async function verifyPlugin(driver: DriverFactory, config: unknown, options: { json?: boolean }): Promise<void> {
@@ -21,7 +32,7 @@ export async function verifyPlugin(driver: DriverFactory, config: unknown, optio
           if (!passed) say(`      ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
         },
       },
-      { context: { dataDirectory: folder } },
+      { context: { dataDirectory: folder }, host: hostForComposites() },
     );
     const failed = report.results.filter((result) => !result.passed).length;
     const summary = { driver: driver.name, kind: driver.kind, passed: report.results.length - failed, failed };

@@ -48,11 +48,20 @@ export class ConfigDocument {
   /** Refuses sections that nobody owns. */
   checkSectionNames(known: readonly string[]): void {
     for (const [name, value] of Object.entries(this.#sections)) {
-      if (!known.includes(name)) throw this.#error([name], `unknown section [${name}]${hint(name, known)}`);
+      if (!known.includes(name)) throw this.problem([name], `unknown section [${name}]${hint(name, known)}`);
       if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-        throw this.#error([name], `expected a table [${name}]`);
+        throw this.problem([name], `expected a table [${name}]`);
       }
     }
+  }
+
+  /** The same file as it is now, under the same environment. Rejects with `failed-precondition` where there is no file. */
+  reread(): ConfigDocument {
+    const { file, environment = {} } = this.#source;
+    if (file === undefined) {
+      throw new StoaError('failed-precondition', 'the configuration is no file, so there is nothing to read anew');
+    }
+    return readConfig(file, environment);
   }
 
   has(name: string): boolean {
@@ -66,13 +75,18 @@ export class ConfigDocument {
 
   /** A section, checked by its schema. Every problem of the section is in one error. */
   section<T>(name: string, schema: ConfigSchema<T>, value: unknown = this.raw(name)): T {
+    return this.table([name], schema, value);
+  }
+
+  /** A table anywhere, such as `['blob', 'outer']` for `[blob.outer]`, checked by a schema of its own. */
+  table<T>(at: readonly string[], schema: ConfigSchema<T>, value: unknown): T {
     const fromEnvironment = this.#environment
-      .filter(({ path }) => path[0] === name && path.length > 1)
-      .map(({ path, text }) => ({ path: path.slice(1), text }));
+      .filter(({ path }) => path.length > at.length && at.every((part, i) => part === path[i]))
+      .map(({ path, text }) => ({ path: path.slice(at.length), text }));
     const validate = (candidate: unknown) => {
       const result = withBaseFolder(this.folder, () => schema['~standard'].validate(candidate));
       if (!(result instanceof Promise)) return result;
-      throw new StoaError('invalid-configuration', `the schema of [${name}] must not be asynchronous`);
+      throw new StoaError('invalid-configuration', `the schema of [${at.join('.')}] must not be asynchronous`);
     };
     const result = validate(value);
     if (result.issues === undefined) return result.value;
@@ -83,12 +97,12 @@ export class ConfigDocument {
     if (second.issues === undefined) return second.value;
     throw new StoaError(
       'invalid-configuration',
-      result.issues.map((issue) => this.#describe(name, issue, schema)).join('\n'),
+      result.issues.map((issue) => this.#describe(at, issue, schema)).join('\n'),
     );
   }
 
-  #describe(section: string, issue: ConfigIssue, schema: ConfigSchema): string {
-    const path = [section, ...pathOf(issue)];
+  #describe(at: readonly string[], issue: ConfigIssue, schema: ConfigSchema): string {
+    const path = [...at, ...pathOf(issue)];
     const unknown = (issue as { keys?: readonly string[] }).keys ?? [];
     if (unknown.length > 0) {
       const known = keysAt(schema, pathOf(issue));
@@ -109,7 +123,8 @@ export class ConfigDocument {
     return below === undefined ? this.#name() : `environment variable ${below.variable}`;
   }
 
-  #error(path: readonly string[], message: string): StoaError {
+  /** An error that tells where a key was set. */
+  problem(path: readonly string[], message: string): StoaError {
     return new StoaError('invalid-configuration', `${this.#place(path)}: ${message}`);
   }
 

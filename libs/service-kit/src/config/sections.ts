@@ -64,6 +64,12 @@ export const tlsSection = z.strictObject({
     .describe(
       'Certificates of the mail listeners, chosen by server name; the first is the default. Reloaded when the files change.',
     ),
+  share: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Put these certificates and their sealed keys into the data store, so that every node serves them; needs `cluster.secret-file`.',
+    ),
   'min-version': z.enum(['1.2', '1.3']).default('1.2').describe('Oldest version of TLS that the mail listeners speak.'),
 });
 
@@ -76,7 +82,14 @@ export const clusterSection = z.strictObject({
       key: path().describe('PEM file with its private key.'),
     })
     .optional()
-    .describe('Mutual TLS between processes; made by `stoa cluster init-ca` and `stoa cluster issue`.'),
+    .describe(
+      'Mutual TLS between processes; made by `stoa cluster init-ca` and `stoa cluster issue`. Read again when the files change.',
+    ),
+  'secret-file': path()
+    .optional()
+    .describe(
+      'File with the secret that private keys are sealed with, the same on every node; made by `stoa cluster init-ca`. With it the mail listeners serve the certificates that the nodes share; absent: none are shared.',
+    ),
   services: z
     .partialRecord(z.enum(SERVICE_NAMES), z.array(address()))
     .default({})
@@ -98,4 +111,10 @@ export type CoreConfig = { readonly [K in keyof typeof CORE_SECTIONS]: z.output<
 export const DRIVER_SECTIONS = ['data', 'blob', 'memory', 'search', 'bus'] as const;
 
 /** The driver that serves when a section is absent. */
-export const DEFAULT_DRIVERS = { data: 'lmdb', blob: 'fs', memory: 'local', search: 'embedded', bus: 'local' } as const;
+export const DEFAULT_DRIVERS = {
+  data: 'lmdb',
+  blob: 'inline',
+  memory: 'local',
+  search: 'embedded',
+  bus: 'local',
+} as const;

@@ -10,7 +10,8 @@ type Item = coordinator.SubscribeResponse['item'];
 /** A coordinator that a test plays by hand. */
 class FakeCoordinator {
   readonly published: coordinator.PublishRequest[] = [];
-  refuse = false;
+  /** What calls of `publish` fail with. */
+  failure: StoaError | undefined;
   #feed: ((item: Item | Error) => void) | undefined;
   #opened = Promise.withResolvers<void>();
   hold: Promise<void> | undefined;
@@ -20,12 +21,11 @@ class FakeCoordinator {
     const implementation: Implementation<Definition> = {
       async publish(request) {
         await fake.hold;
-        if (fake.refuse) throw new StoaError('unavailable', 'away');
+        if (fake.failure !== undefined) throw fake.failure;
         fake.published.push(request);
         return {};
       },
       async *subscribe(_, { signal }) {
-        if (fake.refuse) throw new StoaError('unavailable', 'away');
         const items: (Item | Error)[] = [{ $case: 'ready', value: {} }];
         let wake = () => {};
         fake.#feed = (item) => {
@@ -91,7 +91,7 @@ describe('the event client', () => {
       services: ['imap'],
       logger,
       sessions: () => sessions,
-      wait: async () => {},
+      wait: () => new Promise((resolve) => setImmediate(resolve)),
       random: () => 0,
     });
     client.subscribe({
@@ -173,11 +173,47 @@ describe('the event client', () => {
     expect(last).toMatchObject({ value: { accountId: 'a24999' } });
   });
 
-  it('drops what the coordinator refuses, and says so', async () => {
-    fake.refuse = true;
+  it('keeps what a coordinator that is away does not take, says so once, and polls meanwhile', async () => {
+    await client.flush();
+    fake.published.length = 0;
+    fake.failure = new StoaError('unavailable', 'away');
+    client.publish(event('a') as never);
+    await client.flush();
+    client.publish(event('b') as never);
+    await client.flush();
+    expect(logger.lines.filter(({ message }) => message === 'events wait')).toHaveLength(1);
+    expect(client.connected).toBe(false);
+    fake.failure = undefined;
+    await until(3);
+    expect(client.connected).toBe(true);
+    const ids = fake.published.flatMap(({ events }) =>
+      events.map(({ kind }) => (kind?.$case === 'accountChanged' ? kind.value.accountId : '')),
+    );
+    expect(ids).toEqual(['a', 'b']);
+    expect(fake.published.every(({ lost }) => lost === 0)).toBe(true);
+  });
+
+  it('tells the coordinator of what it had to give up', async () => {
+    await client.flush();
+    fake.published.length = 0;
+    fake.failure = new StoaError('invalid-argument', 'not this');
     client.publish(event('a') as never);
     await client.flush();
     expect(logger.lines.at(-1)).toMatchObject({ level: 'warn', fields: { events: 1 } });
+    fake.failure = undefined;
+    client.publish(event('b') as never);
+    await client.flush();
+    expect(fake.published).toMatchObject([{ lost: 1, events: [{}] }]);
+    client.publish(event('c') as never);
+    await client.flush();
+    expect(fake.published.at(-1)).toMatchObject({ lost: 0 });
+  });
+
+  it('says goodbye when it handed over everything', async () => {
+    client.publish(event('last') as never);
+    await client.stop();
+    expect(fake.published.at(-1)).toMatchObject({ leaving: true, subscriber: 'n1:imap', events: [] });
+    expect(fake.published.at(-2)?.events).toHaveLength(1);
   });
 
   it('tells how many sessions there are, again when it changed', async () => {

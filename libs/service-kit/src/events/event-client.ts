@@ -1,8 +1,9 @@
-import { context, metrics, propagation, type TextMapSetter } from '@opentelemetry/api';
+import { context, metrics, type ObservableResult, propagation, type TextMapSetter } from '@opentelemetry/api';
 import type { Client, coordinator } from '@stoa/contracts';
-import { toStoaError } from '@stoa/plugin-sdk';
+import { type StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { Backoff } from '../backoff.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { EventQueue } from './event-queue.ts';
 import type { EventClient, EventListener } from './types.ts';
 
 type CoordinatorClient = Client<typeof coordinator.CoordinatorServiceDefinition>;
@@ -12,13 +13,15 @@ type Event = coordinator.Event;
 const QUEUE_LIMIT = 10_000;
 /** Events in one call, at most. */
 const BATCH_LIMIT = 500;
-const PUBLISH_TIMEOUT_MS = 5_000;
+/** Longer than the coordinator waits for its bus. */
+const PUBLISH_TIMEOUT_MS = 3_000;
+const GOODBYE_TIMEOUT_MS = 1_000;
 /** Longest time that a stop waits for what was published. */
 const STOP_FLUSH_MS = 2_000;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2_000;
-/** How often the number of sessions is told, when it changed. */
-const SESSIONS_INTERVAL_MS = 1_000;
+/** How often the coordinator is called whether or not there is something to say: it also shows that it answers. */
+const CALL_INTERVAL_MS = 1_000;
 
 export interface EventClientOptions {
   client: CoordinatorClient;
@@ -32,6 +35,17 @@ export interface EventClientOptions {
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Between 0 and 1. */
   random?: () => number;
+}
+
+const METER = '@stoa/service-kit';
+
+function observeConnected(connected: () => boolean): () => void {
+  const gauge = metrics.getMeter(METER).createObservableGauge('events_connected', {
+    description: 'Whether events of other nodes come to this process: 1 or 0.',
+  });
+  const observe = (result: ObservableResult) => result.observe(connected() ? 1 : 0);
+  gauge.addCallback(observe);
+  return () => gauge.removeCallback(observe);
 }
 
 const setter: TextMapSetter<Record<string, string>> = {
@@ -50,65 +64,92 @@ export class CoordinatorEventClient implements EventClient {
   readonly #options: EventClientOptions;
   readonly #listeners = new Set<EventListener>();
   readonly #stop = new AbortController();
-  readonly #dropped = metrics.getMeter('@stoa/service-kit').createCounter('events_dropped', {
-    description: 'Events that the bus did not take in time.',
+  readonly #dropped = metrics.getMeter(METER).createCounter('events_dropped', {
+    description: 'Events of this process that were given up; every node then reads anew.',
   });
-  #queue: Event[] = [];
+  readonly #missed = metrics.getMeter(METER).createCounter('events_missed', {
+    description: 'Events of this process that the bus did not take; the other nodes then read anew.',
+  });
+  readonly #gaps = metrics
+    .getMeter(METER)
+    .createCounter('event_gaps', { description: 'Times that events may have been lost.' });
+  readonly #queue = new EventQueue(QUEUE_LIMIT);
   #sending: Promise<void> | undefined;
+  /** Resolves when a call to the coordinator failed. */
+  #stuck = Promise.withResolvers<void>();
+  /** A call is wanted although no event waits. */
+  #callWanted = false;
   #running: Promise<void> | undefined;
-  #connected = false;
+  /** The subscription stands, and the bus behind the coordinator is there. */
+  #flowing = false;
+  /** The last call was answered. A coordinator that stands still keeps the subscription open and says nothing. */
+  #answering = true;
   #toldSessions: number | undefined;
-  #sessionsTimer: NodeJS.Timeout | undefined;
+  #callTimer: NodeJS.Timeout | undefined;
+  #stopObserving: () => void = () => {};
 
   constructor(options: EventClientOptions) {
     this.#options = options;
   }
 
   get connected(): boolean {
-    return this.#connected;
+    return this.#flowing && this.#answering;
   }
 
   start(): void {
-    this.#running ??= this.#run();
-    if (this.#options.sessions === undefined) return;
-    this.#sessionsTimer ??= setInterval(() => this.tellSessions(), SESSIONS_INTERVAL_MS).unref();
+    if (this.#running !== undefined) return;
+    this.#running = this.#run();
+    this.#callTimer = setInterval(() => this.#call(), CALL_INTERVAL_MS).unref();
+    this.#stopObserving = observeConnected(() => this.connected);
   }
 
   /** Tells the coordinator how many sessions there are, if it does not know. */
   tellSessions(): void {
-    const stands = this.#running !== undefined && !this.#stop.signal.aborted;
-    if (stands && this.#options.sessions?.() !== this.#toldSessions) this.#sending ??= this.#send(true);
+    if (this.#options.sessions?.() !== this.#toldSessions) this.#call();
+  }
+
+  #call(): void {
+    if (this.#running === undefined || this.#stop.signal.aborted) return;
+    this.#callWanted = true;
+    this.#sending ??= this.#send();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#sessionsTimer);
+    clearInterval(this.#callTimer);
     // With a coordinator that does not answer, what still waits is given up.
     const late = setTimeout(() => this.#abandon(), STOP_FLUSH_MS);
-    await this.flush();
+    while (this.#sending !== undefined) await this.#sending;
     clearTimeout(late);
+    await this.#sayGoodbye();
     this.#stop.abort();
     await this.#running;
+    this.#stopObserving();
   }
 
   #abandon(): void {
-    this.#dropped.add(this.#queue.length);
-    this.#queue = [];
+    this.#dropped.add(this.#queue.clear());
     this.#stop.abort();
+  }
+
+  /** So that the coordinator does not take the end of this process for a loss. */
+  async #sayGoodbye(): Promise<void> {
+    if (this.#running === undefined || this.#stop.signal.aborted || this.#queue.dropped > 0) return;
+    const { client, subscriber } = this.#options;
+    const sessions = this.#options.sessions?.() ?? 0;
+    await client
+      .publish({ subscriber, sessions, leaving: true }, { timeoutMs: GOODBYE_TIMEOUT_MS, routeKey: subscriber })
+      .catch(() => {});
   }
 
   publish(kind: NonNullable<Event['kind']>): void {
     const carrier: Record<string, string> = {};
     propagation.inject(context.active(), carrier, setter);
-    if (this.#queue.length >= QUEUE_LIMIT) {
-      this.#queue.shift();
-      this.#dropped.add(1);
-    }
-    this.#queue.push({ traceParent: carrier['traceparent'] ?? '', kind });
+    this.#dropped.add(this.#queue.add({ traceParent: carrier['traceparent'] ?? '', kind }));
     this.#sending ??= this.#send();
   }
 
   async flush(): Promise<void> {
-    while (this.#sending !== undefined) await this.#sending;
+    if (this.#sending !== undefined) await Promise.race([this.#sending, this.#stuck.promise]);
   }
 
   subscribe(listener: EventListener): () => void {
@@ -116,29 +157,75 @@ export class CoordinatorEventClient implements EventClient {
     return () => this.#listeners.delete(listener);
   }
 
-  /** One call at a time, so that events stay in order; those of one tick travel together. `empty`: call once even without any. */
-  async #send(empty = false): Promise<void> {
+  /**
+   * One call at a time, so that events stay in order; those of one tick travel together. What a coordinator that is away did
+   * not take waits for it, and of what is dropped it is told: nobody would miss what never came to it.
+   */
+  async #send(): Promise<void> {
     await Promise.resolve();
-    for (let first = empty; first || this.#queue.length > 0; first = false) {
-      const events = this.#queue.slice(0, BATCH_LIMIT);
-      this.#queue = this.#queue.slice(BATCH_LIMIT);
-      const sessions = this.#options.sessions?.();
-      const request = { events, ...(sessions === undefined ? {} : { subscriber: this.#options.subscriber, sessions }) };
+    const backoff = this.#backoff();
+    while ((this.#callWanted || this.#queue.length > 0) && !this.#stop.signal.aborted) {
+      this.#callWanted = false;
+      const events = this.#queue.take(BATCH_LIMIT);
       try {
-        await this.#options.client.publish(request, { timeoutMs: PUBLISH_TIMEOUT_MS, signal: this.#stop.signal });
-        this.#toldSessions = sessions;
+        await this.#hand(events);
+        backoff.reset();
       } catch (error) {
-        if (events.length === 0) continue;
-        this.#dropped.add(events.length);
-        this.#options.logger.warn({ error: toStoaError(error), events: events.length }, 'events were not published');
+        const failure = toStoaError(error);
+        this.#notTaken(events, failure);
+        this.#stuck.resolve();
+        this.#stuck = Promise.withResolvers();
+        if (failure.retryable) await backoff.wait(this.#stop.signal);
       }
     }
+    if (this.#stop.signal.aborted) this.#dropped.add(this.#queue.clear());
     this.#sending = undefined;
   }
 
-  async #run(): Promise<void> {
+  async #hand(events: Event[]): Promise<void> {
+    const { client, subscriber } = this.#options;
+    const sessions = this.#options.sessions?.();
+    const lost = this.#queue.dropped;
+    const request = { events, lost, ...(sessions === undefined ? {} : { subscriber, sessions }) };
+    const { missed } = await client.publish(request, {
+      timeoutMs: PUBLISH_TIMEOUT_MS,
+      signal: this.#stop.signal,
+      routeKey: subscriber,
+    });
+    this.#queue.told(lost);
+    this.#toldSessions = sessions;
+    if (missed) this.#missed.add(events.length);
+    this.#setAnswering(true, 'the coordinator answers again');
+  }
+
+  #notTaken(events: readonly Event[], failure: StoaError): void {
+    const { logger } = this.#options;
+    if (this.#stop.signal.aborted || failure.retryable) {
+      this.#dropped.add(this.#queue.putBack(events));
+      const first = this.#answering;
+      this.#setAnswering(false, `the coordinator does not answer: ${failure.code}`);
+      if (first && events.length > 0) logger.warn({ error: failure, events: events.length }, 'events wait');
+      return;
+    }
+    this.#queue.lose(events.length);
+    this.#dropped.add(events.length);
+    logger.warn({ error: failure, events: events.length }, 'events were refused');
+  }
+
+  #setAnswering(answering: boolean, reason: string): void {
+    if (this.#answering === answering) return;
+    this.#answering = answering;
+    // While no subscription stands, this is told already.
+    if (this.#flowing) this.#gap(reason, undefined);
+  }
+
+  #backoff(): Backoff {
     const { wait, random } = this.#options;
-    const backoff = new Backoff({ minMs: RECONNECT_MIN_MS, maxMs: RECONNECT_MAX_MS, wait, random });
+    return new Backoff({ minMs: RECONNECT_MIN_MS, maxMs: RECONNECT_MAX_MS, wait, random });
+  }
+
+  async #run(): Promise<void> {
+    const backoff = this.#backoff();
     while (!this.#stop.signal.aborted) {
       try {
         await this.#receive(() => backoff.reset());
@@ -155,13 +242,14 @@ export class CoordinatorEventClient implements EventClient {
     const { client, subscriber, services } = this.#options;
     const items = client.subscribe(
       { subscriber, services },
-      { signal: this.#stop.signal, timeoutMs: Number.POSITIVE_INFINITY },
+      { signal: this.#stop.signal, timeoutMs: Number.POSITIVE_INFINITY, routeKey: subscriber },
     );
     for await (const { item } of items) {
       switch (item?.$case) {
         case 'ready':
           onReady();
-          this.#connected = true;
+          this.#flowing = true;
+          this.#answering = true;
           this.#toldSessions = undefined;
           this.tellSessions();
           // What happened between the last event and now was not heard.
@@ -169,7 +257,7 @@ export class CoordinatorEventClient implements EventClient {
           break;
         case 'gap':
           // The coordinator answers, but its bus may be away: then events of other nodes do not flow.
-          if (item.value.nodeId === '') this.#connected = !item.value.disconnected;
+          if (item.value.nodeId === '') this.#flowing = !item.value.disconnected;
           this.#gap(item.value.reason, item.value.nodeId === '' ? undefined : item.value.nodeId);
           break;
         case 'delivery':
@@ -180,8 +268,8 @@ export class CoordinatorEventClient implements EventClient {
   }
 
   #lost(reason: string): void {
-    if (!this.#connected) return;
-    this.#connected = false;
+    if (!this.#flowing) return;
+    this.#flowing = false;
     this.#options.logger.warn({ reason }, 'no events for the time being');
     this.#gap(reason, undefined);
   }
@@ -195,6 +283,7 @@ export class CoordinatorEventClient implements EventClient {
   }
 
   #gap(reason: string, nodeId: string | undefined): void {
+    this.#gaps.add(1, { scope: nodeId === undefined ? 'all' : 'node' });
     this.#each((listener) => listener.gap(reason, nodeId));
   }
 

@@ -5,8 +5,12 @@ import { type Address, formatAddress } from '../config/types.ts';
 export interface HealthSource {
   /** Checks of the services, by name; each rejects with the cause when its service cannot work. */
   readonly checks: () => ReadonlyMap<string, () => Promise<void>>;
+  /** What is missing though the process does its work, by name. It stays ready. */
+  readonly degraded: () => ReadonlyMap<string, string>;
   /** False while the node starts or drains. */
   readonly accepting: () => boolean;
+  /** True once it drains or stops, to tell that from a start. */
+  readonly draining: () => boolean;
   readonly handleMetrics: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -78,7 +82,10 @@ export class HealthServer {
         if (failure !== undefined) ready = false;
       }),
     );
-    send(response, ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', services });
+    const degraded = Object.fromEntries(this.#source.degraded());
+    const isWhole = Object.keys(degraded).length === 0;
+    const status = this.#source.draining() ? 'draining' : !ready ? 'not ready' : isWhole ? 'ready' : 'degraded';
+    send(response, ready ? 200 : 503, { status, services, ...(isWhole ? {} : { degraded }) });
   }
 }
 

@@ -69,6 +69,14 @@ describe('a node', () => {
     expect(ill.status).toBe(503);
     expect(JSON.parse(ill.text).services.coordinator).toBe('unavailable');
     world.healthy = true;
+    world.degraded = 'the bus is not connected';
+    const lacking = await get(node, '/health/ready');
+    expect(lacking.status).toBe(200);
+    expect(JSON.parse(lacking.text)).toEqual({
+      status: 'degraded',
+      services: { 'store-router': 'ready', coordinator: 'ready' },
+      degraded: { coordinator: 'the bus is not connected' },
+    });
     expect((await get(node, '/metrics')).text).toMatch(/^stoa_process_resident_memory\S* \d+/m);
     expect((await get(node, '/else')).status).toBe(404);
     expect((await fetch(`http://${node.addresses['http']}/metrics`, { method: 'POST' })).status).toBe(405);

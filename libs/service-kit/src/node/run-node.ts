@@ -16,7 +16,10 @@ import { enterService } from '../telemetry/service-scope.ts';
 import { startTelemetry } from '../telemetry/setup.ts';
 import { FileCertificateStore } from '../tls/certificate-store.ts';
 import { Channels, ownersOf } from './channels.ts';
+import { ConfigReloader, certificateFiles, type ReloadResult } from './config-reload.ts';
+import { NodeDrain } from './drain.ts';
 import { lockDataDirectory } from './process-lock.ts';
+import { certificateSharing, showsCertificates } from './sharing.ts';
 import { startOrder } from './start-order.ts';
 
 export interface NodeOptions {
@@ -39,6 +42,13 @@ export interface RunningNode {
   readonly services: ReadonlyMap<ServiceName, Service>;
   /** A client of a contract, as the services of this node have it. */
   client<D extends ServiceDefinition>(definition: D): Client<D>;
+  /**
+   * Reads the configuration file anew, takes over what can change while the process runs, and tells what needs a restart.
+   * Rejects with `invalid-configuration` when it is refused; then all stays as it was. `cause`: for the log.
+   */
+  reload(cause: string): Promise<ReloadResult>;
+  /** Takes no new clients and says goodbye to those it has, but goes on to run; as an order for its node does. */
+  drain(): Promise<void>;
   /** Stops accepting, lets work end for at most `node.drain-timeout`, then closes everything. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -103,32 +113,45 @@ async function start(given: Start): Promise<RunningNode> {
   cleanUp.add('telemetry', () => telemetry.shutdown());
   const drivers = new DriverHost(document, info, logger);
   cleanUp.add('drivers', () => drivers.close());
-  const certificateFiles = core.tls.certificates.map(({ cert, key, names }) => ({
-    cert: resolve(document.folder, cert),
-    key: resolve(document.folder, key),
-    names,
-  }));
-  const certificates = new FileCertificateStore(certificateFiles, logger, core.tls['min-version']);
+  const certificates = new FileCertificateStore(
+    certificateFiles(core, document.folder),
+    logger,
+    core.tls['min-version'],
+  );
   certificates.watch();
   cleanUp.add('certificates', () => certificates.close());
 
   const channels = new Channels(core.cluster, ownersOf(modules), services);
   cleanUp.add('channels', () => channels.close());
   const running = new Map<ServiceName, Service>();
+  const coordinatorClient = channels.client(coordinator.CoordinatorServiceDefinition);
+  const subscriber = `${info.id}:${services.join('+')}`;
   const events = new CoordinatorEventClient({
-    client: channels.client(coordinator.CoordinatorServiceDefinition),
-    subscriber: `${info.id}:${services.join('+')}`,
+    client: coordinatorClient,
+    subscriber,
     services,
     logger: logger.child({ component: 'events' }),
     sessions: () => [...running.values()].reduce((sum, service) => sum + service.sessions, 0),
   });
 
+  const sharing = certificateSharing({
+    core,
+    services,
+    nodeId: info.id,
+    channels,
+    store: certificates,
+    events,
+    logger,
+  });
   let accepting = false;
+  let leaving = false;
   const addresses: Record<string, string> = {};
   if (core.http.listen !== undefined) {
     const http = new HealthServer({
       checks: () => new Map([...running].map(([name, service]) => [name, () => service.check()])),
+      degraded: () => degradations(running, events),
       accepting: () => accepting,
+      draining: () => leaving,
       handleMetrics: (request, response) => telemetry.handleMetrics(request, response),
     });
     addresses['http'] = formatAddress(await http.listen(core.http.listen));
@@ -154,6 +177,26 @@ async function start(given: Start): Promise<RunningNode> {
     addresses['cluster'] = formatAddress(await grpc.listen(core.cluster.listen, core.cluster.tls));
     cleanUp.add('cluster', () => grpc.stop(2_000));
   }
+  const reloader = new ConfigReloader({
+    document,
+    modules,
+    core,
+    configs,
+    running,
+    drivers: () => drivers.kinds,
+    certificates,
+    logger,
+  });
+  cleanUp.add(
+    'reload',
+    events.subscribe({
+      event({ kind }, nodeId) {
+        // What is wrong is in the log, and in the metrics.
+        if (kind?.$case === 'configurationChanged') reloader.reload(`event of node ${nodeId}`).catch(() => {});
+      },
+      gap() {},
+    }),
+  );
   // Events flow as soon as a coordinator can be called; services that start later subscribe to a line that stands.
   let eventsStarted = false;
   const startEvents = () => {
@@ -163,19 +206,40 @@ async function start(given: Start): Promise<RunningNode> {
     cleanUp.add('events', () => events.stop());
   };
   if (!services.includes('coordinator')) startEvents();
+  let shared = false;
   for (const module of order) {
     const service = running.get(module.name) as Service;
+    if (sharing !== undefined && !shared && showsCertificates(module.name)) {
+      shared = true;
+      cleanUp.add('shared certificates', () => sharing.stop());
+      await sharing.start();
+    }
     await enterService(module.name, () => service.start());
     Object.assign(addresses, service.addresses);
     if (module.name === 'coordinator') startEvents();
   }
   accepting = true;
   server?.setServing(true);
+  const refuse = () => {
+    leaving = true;
+    accepting = false;
+    server?.setServing(false);
+  };
+  const drain = new NodeDrain({
+    nodeId: info.id,
+    services: new Map(order.map((module) => [module.name, running.get(module.name) as Service])),
+    timeoutMs: core.node['drain-timeout'],
+    client: coordinatorClient,
+    subscriber,
+    events,
+    logger,
+    onDraining: refuse,
+  });
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
-    accepting = false;
-    server?.setServing(false);
+    drain.close();
+    refuse();
     logger.info({}, 'stopping');
     const limit = AbortSignal.timeout(core.node['drain-timeout']);
     for (const module of [...order].reverse()) {
@@ -195,11 +259,26 @@ async function start(given: Start): Promise<RunningNode> {
     logger,
     services: running,
     client: (definition) => channels.client(definition),
+    reload: (cause) => reloader.reload(cause),
+    drain: () => drain.drain(),
     stop: () => {
       stopping ??= stop();
       return stopping;
     },
   };
+}
+
+/** What this process misses though it works. */
+function degradations(
+  running: ReadonlyMap<ServiceName, Service>,
+  events: CoordinatorEventClient,
+): ReadonlyMap<string, string> {
+  const missing = new Map<string, string>();
+  for (const [name, { degraded }] of running) if (degraded !== undefined) missing.set(name, degraded);
+  if (!events.connected && !running.has('coordinator')) {
+    missing.set('events', 'no events of other nodes come; the stores are looked at instead');
+  }
+  return missing;
 }
 
 type Parts = Pick<ServiceContext<unknown>, 'config'> & {

@@ -19,7 +19,7 @@ function checkRange(start: number | undefined, end: number | undefined): void {
 
 /** A blob store with its arguments checked and its calls observed. */
 export function guardBlobStore(store: BlobStore, observer: DriverObserver): BlobStore {
-  return {
+  const guarded: BlobStore = {
     put(key, source, options) {
       return observer.call(
         'put',
@@ -56,5 +56,14 @@ export function guardBlobStore(store: BlobStore, observer: DriverObserver): Blob
     },
     check: () => store.check(),
     close: () => store.close(),
+  };
+  if (store.join === undefined) return guarded;
+  return {
+    ...guarded,
+    // It does nothing by itself; the commit that it becomes part of is watched.
+    join(key, content) {
+      checkKey(key);
+      return store.join?.(key, content);
+    },
   };
 }

@@ -1,25 +1,12 @@
-import {
-  type ConfigSchema,
-  capabilitiesOf,
-  type DriverKind,
-  isStoaError,
-  type OpenedDriver,
-  StoaError,
-  toStoaError,
-} from '@stoa/plugin-sdk';
+import { type DriverContext, type DriverKind, type InnerStore, StoaError, type StoreAccess } from '@stoa/plugin-sdk';
 import type { ConfigDocument } from '../config/load.ts';
-import { DEFAULT_DRIVERS } from '../config/sections.ts';
 import type { NodeInfo } from '../service.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { guardDriver } from './guard.ts';
-import { loadDriver } from './load.ts';
-import type { DriverCapabilitiesOf, DriverOf } from './types.ts';
+import { openDriver, readDriverSection, readInnerSection } from './section.ts';
 
-export interface OpenDriver<K extends DriverKind> {
-  driver: DriverOf<K>;
-  name: string;
-  capabilities: DriverCapabilitiesOf<K>;
-}
+export { readDriverSection } from './section.ts';
+
+export type OpenDriver<K extends DriverKind> = InnerStore<K>;
 
 /** The drivers of a process: each is loaded and opened once, when a service first asks, and closed at the end. */
 export class DriverHost {
@@ -27,6 +14,8 @@ export class DriverHost {
   readonly #node: NodeInfo;
   readonly #logger: Logger;
   readonly #open = new Map<DriverKind, Promise<OpenDriver<DriverKind>>>();
+  /** The kinds whose stores the composite of a kind is made of. */
+  readonly #uses = new Map<DriverKind, Set<DriverKind>>();
 
   constructor(document: ConfigDocument, node: NodeInfo, logger: Logger) {
     this.#document = document;
@@ -51,41 +40,57 @@ export class DriverHost {
   }
 
   async #create<K extends DriverKind>(kind: K): Promise<OpenDriver<K>> {
-    const { name, factory, config } = await readDriverSection(this.#document, kind);
-    try {
-      const driver = (await factory.create(config, {
-        logger: this.#logger.child({ driver: name, kind }),
-        dataDirectory: this.#node.dataDirectory,
-        nodeId: this.#node.id,
-      })) as OpenedDriver<K>;
-      return { driver: guardDriver(kind, name, driver), name, capabilities: capabilitiesOf<K>(factory, driver) };
-    } catch (error) {
-      const known = toStoaError(error);
-      throw new StoaError(
-        isStoaError(error) ? known.code : 'unavailable',
-        `[${kind}] driver ${name}: ${known.message}`,
-        { cause: error },
-      );
-    }
+    const section = await readDriverSection(this.#document, kind);
+    return openDriver(section, this.#context(kind, section.name, section.path));
+  }
+
+  /** `path`: the section of the driver, which is the node's store of the kind `root` or a part of it. */
+  #context(root: DriverKind, name: string, path: readonly string[]): DriverContext {
+    const stores: StoreAccess = {
+      own: async (kind) => {
+        if (this.#reaches(kind, root)) {
+          throw new StoaError('invalid-configuration', `it is to be made of the ${kind} store, which is made of it`);
+        }
+        this.#uses.set(root, (this.#uses.get(root) ?? new Set()).add(kind));
+        return this.get(kind);
+      },
+      open: async (inner) => {
+        const section = await readInnerSection(this.#document, path, inner);
+        return openDriver(section, this.#context(root, section.name, section.path));
+      },
+    };
+    return {
+      logger: this.#logger.child({ driver: name, kind: root }),
+      dataDirectory: this.#node.dataDirectory,
+      nodeId: this.#node.id,
+      stores,
+    };
+  }
+
+  #reaches(from: DriverKind, to: DriverKind): boolean {
+    if (from === to) return true;
+    return [...(this.#uses.get(from) ?? [])].some((next) => this.#reaches(next, to));
   }
 
   async close(): Promise<void> {
-    const drivers = await Promise.allSettled(this.#open.values());
+    const open = new Map(this.#open);
     this.#open.clear();
-    for (const opened of drivers) {
-      if (opened.status !== 'fulfilled') continue;
-      await opened.value.driver.close().catch((error: unknown) => {
-        this.#logger.warn({ error, driver: opened.value.name }, 'a driver did not close');
-      });
+    while (open.size > 0) {
+      // A composite before what it is made of.
+      const used = new Set([...open.keys()].flatMap((kind) => [...(this.#uses.get(kind) ?? [])]));
+      const free = [...open].filter(([kind]) => !used.has(kind));
+      for (const [kind, opening] of free) {
+        open.delete(kind);
+        await this.#close(opening);
+      }
     }
   }
-}
 
-/** The driver that a section names, and the section's other keys checked by the driver's schema. Opens nothing. */
-export async function readDriverSection<K extends DriverKind>(document: ConfigDocument, kind: K) {
-  const { driver: named = DEFAULT_DRIVERS[kind], ...rest } = document.raw(kind);
-  if (typeof named !== 'string')
-    throw new StoaError('invalid-configuration', `${kind}.driver: expected the name of a driver`);
-  const factory = await loadDriver(kind, named, document.folder);
-  return { name: named, factory, config: document.section(kind, factory.configSchema as ConfigSchema, rest) };
+  async #close(opening: Promise<OpenDriver<DriverKind>>): Promise<void> {
+    const [opened] = await Promise.allSettled([opening]);
+    if (opened.status !== 'fulfilled') return;
+    await opened.value.driver.close().catch((error: unknown) => {
+      this.#logger.warn({ error, driver: opened.value.name }, 'a driver did not close');
+    });
+  }
 }

@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { type ChannelCredentials, credentials, ServerCredentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials, experimental, ServerCredentials } from '@grpc/grpc-js';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { CoreConfig } from '../config/sections.ts';
 import { type Address, formatAddress, isLoopback } from '../config/types.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { WatchedCertificates } from './watched-certificates.ts';
 
 /** Paths of PEM files: the authority that the other side is checked by, and this side's certificate and key. */
 export type ClusterTls = NonNullable<CoreConfig['cluster']['tls']>;
@@ -10,17 +11,8 @@ export type ClusterTls = NonNullable<CoreConfig['cluster']['tls']>;
 export interface CredentialsOptions {
   /** Key of the configuration that names the files, for messages. */
   tlsKey?: string;
-}
-
-function readPems(tls: ClusterTls, tlsKey: string): { ca: Buffer; cert: Buffer; key: Buffer } {
-  const read = (name: keyof ClusterTls) => {
-    try {
-      return readFileSync(tls[name]);
-    } catch (error) {
-      throw new StoaError('invalid-configuration', `${tlsKey}.${name}: ${(error as Error).message}`, { cause: error });
-    }
-  };
-  return { ca: read('ca'), cert: read('cert'), key: read('key') };
+  /** Told when the files change. */
+  logger?: Logger;
 }
 
 function refusePlain(address: Address, tlsKey: string): void {
@@ -31,29 +23,30 @@ function refusePlain(address: Address, tlsKey: string): void {
   );
 }
 
-/** Mutual TLS where it is configured; plain text on loopback only. */
+/** Mutual TLS where it is configured; plain text on loopback only. Files that change count for new connections. */
 export function serverCredentials(
   tls: ClusterTls | undefined,
   address: Address,
-  { tlsKey = 'cluster.tls' }: CredentialsOptions = {},
+  { tlsKey = 'cluster.tls', logger }: CredentialsOptions = {},
 ): ServerCredentials {
   if (tls === undefined) {
     refusePlain(address, tlsKey);
     return ServerCredentials.createInsecure();
   }
-  const { ca, cert, key } = readPems(tls, tlsKey);
-  return ServerCredentials.createSsl(ca, [{ cert_chain: cert, private_key: key }], true);
+  const watched = new WatchedCertificates(tls, { tlsKey, logger });
+  return experimental.createCertificateProviderServerCredentials(watched, watched, true);
 }
 
+/** The same from the other side. */
 export function channelCredentials(
   tls: ClusterTls | undefined,
   address: Address,
-  { tlsKey = 'cluster.tls' }: CredentialsOptions = {},
+  { tlsKey = 'cluster.tls', logger }: CredentialsOptions = {},
 ): ChannelCredentials {
   if (tls === undefined) {
     refusePlain(address, tlsKey);
     return credentials.createInsecure();
   }
-  const { ca, cert, key } = readPems(tls, tlsKey);
-  return credentials.createSsl(ca, key, cert);
+  const watched = new WatchedCertificates(tls, { tlsKey, logger });
+  return experimental.createCertificateProviderChannelCredentials(watched, watched);
 }

@@ -61,7 +61,7 @@ export class ContractServer {
 
   /** Resolves to the address that was bound. `what` names the server in messages. */
   async listen(address: Address, tls: CoreConfig['cluster']['tls'], what = 'cluster.listen'): Promise<Address> {
-    const credentials = serverCredentials(tls, address);
+    const credentials = serverCredentials(tls, address, { logger: this.#logger });
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(formatAddress(address), credentials, (error, bound) => {
         if (error === null) resolve(bound);

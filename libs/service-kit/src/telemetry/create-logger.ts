@@ -1,9 +1,9 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { pino } from 'pino';
-import type { Logger } from './logger.ts';
+import { type Logger as Pino, pino } from 'pino';
+import type { Logger, LogLevel } from './logger.ts';
 
 export interface LoggerOptions {
-  level: 'debug' | 'info' | 'warn' | 'error';
+  level: LogLevel;
   nodeId: string;
   /** Where the lines go; standard output by default. */
   destination?: { write(line: string): void };
@@ -14,9 +14,9 @@ const SECRET_FIELDS = ['password', 'secret', 'token', 'authorization', 'initialR
 
 /** A logger that writes JSON lines with the ids of the current trace. */
 export function createLogger(options: LoggerOptions): Logger {
-  return pino(
+  const writer = pino(
     {
-      level: options.level,
+      level: 'debug',
       base: { node: options.nodeId },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
@@ -26,6 +26,48 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     options.destination ?? pino.destination({ fd: 1, sync: true }),
   );
+  return new LeveledLogger(writer, { level: options.level });
+}
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/** Loggers of one family share their level, which a child of pino does not. */
+class LeveledLogger implements Logger {
+  readonly #pino: Pino;
+  readonly #shared: { level: LogLevel };
+
+  constructor(writer: Pino, shared: { level: LogLevel }) {
+    this.#pino = writer;
+    this.#shared = shared;
+  }
+
+  debug(fields: object, message: string): void {
+    this.#write('debug', fields, message);
+  }
+
+  info(fields: object, message: string): void {
+    this.#write('info', fields, message);
+  }
+
+  warn(fields: object, message: string): void {
+    this.#write('warn', fields, message);
+  }
+
+  error(fields: object, message: string): void {
+    this.#write('error', fields, message);
+  }
+
+  child(fields: object): Logger {
+    return new LeveledLogger(this.#pino.child(fields), this.#shared);
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#shared.level = level;
+  }
+
+  #write(level: LogLevel, fields: object, message: string): void {
+    if (LEVELS.indexOf(level) >= LEVELS.indexOf(this.#shared.level)) this.#pino[level](fields, message);
+  }
 }
 
 function traceIds(): object {

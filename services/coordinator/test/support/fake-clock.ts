@@ -49,3 +49,35 @@ export class FakeClock implements Clock {
     this.#now += ms;
   }
 }
+
+/** The clock as one process has it that can be paused: its timers stand still, time does not. */
+export class PausableClock implements Clock {
+  readonly #clock: FakeClock;
+  #held: (() => void)[] | undefined;
+
+  constructor(clock: FakeClock) {
+    this.#clock = clock;
+  }
+
+  readonly now = () => this.#clock.now();
+
+  readonly after = (ms: number, run: () => void): (() => void) =>
+    this.#clock.after(ms, () => {
+      if (this.#held === undefined) run();
+      else this.#held.push(run);
+    });
+
+  get paused(): boolean {
+    return this.#held !== undefined;
+  }
+
+  pause(): void {
+    this.#held ??= [];
+  }
+
+  resume(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const run of held) run();
+  }
+}

@@ -1,8 +1,8 @@
 import type { coordinator } from '@stoa/contracts';
 import type { Logger } from '@stoa/service-kit';
+import type { Clock } from '../../src/clock.ts';
 import { Hub, type HubOptions } from '../../src/hub.ts';
 import type { Item } from '../../src/subscriber.ts';
-import type { FakeClock } from './fake-clock.ts';
 import type { TestBus } from './test-bus.ts';
 
 export interface LogLine {
@@ -28,7 +28,7 @@ export interface TestNodeOptions extends Partial<Omit<HubOptions, 'bus' | 'clock
 let starts = 0;
 
 /** A coordinator of a fake node. */
-export function testNode(bus: TestBus, clock: FakeClock, id: string, options: TestNodeOptions = {}) {
+export function testNode(bus: TestBus, clock: Clock, id: string, options: TestNodeOptions = {}) {
   starts += 1;
   const logger = recordingLogger();
   const hub = new Hub({

@@ -1,4 +1,5 @@
 import { createSaslExchange, encodeSaslBase64, parseSaslResponse } from '@stoa/mail';
+import { StoaError } from '@stoa/plugin-sdk';
 import { capabilities } from '../capability.ts';
 import { bad, completionOfError, no, ok } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -10,13 +11,16 @@ const MAX_RESPONSE_OCTETS = 12_288;
 async function logIn(session: Session, username: string, password: string, exchange: Exchange): Promise<Completion> {
   const { context, remoteAddress } = session;
   try {
-    const { accountId, address } = await context.directory.authenticate({
+    const { accountId, address, credentialVersion } = await context.directory.authenticate({
       username,
       password,
       remoteAddress,
       protocol: 'imap',
     });
-    session.account = { id: accountId, address };
+    if (!context.accounts.accepts(accountId, credentialVersion)) {
+      throw new StoaError('unauthenticated', 'the credentials changed during the login');
+    }
+    session.account = { id: accountId, address, credentialVersion };
   } catch (error) {
     return completionOfError(error);
   }

@@ -1,4 +1,5 @@
 import { createSaslExchange, encodeSaslBase64, parseSaslResponse, ENHANCED_STATUS as S, smtpReply } from '@stoa/mail';
+import { StoaError } from '@stoa/plugin-sdk';
 import { BAD_SEQUENCE, replyOfError } from '../replies.ts';
 import type { Session } from '../session.ts';
 import { type Handler, type Outcome, reply } from './handler.ts';
@@ -33,13 +34,16 @@ export const auth: Handler<'AUTH'> = async (session, { mechanism, initial }, exc
 async function logIn(session: Session, username: string, password: string): Promise<Outcome> {
   const { context, remoteAddress } = session;
   try {
-    const { accountId, address } = await context.directory.authenticate({
+    const { accountId, address, credentialVersion } = await context.directory.authenticate({
       username,
       password,
       remoteAddress,
       protocol: 'submission',
     });
-    session.account = { id: accountId, address };
+    if (!context.accounts.accepts(accountId, credentialVersion)) {
+      throw new StoaError('unauthenticated', 'the credentials changed during the login');
+    }
+    session.account = { id: accountId, address, credentialVersion };
     return reply(smtpReply(235, S.authenticated, 'Authenticated'));
   } catch (error) {
     session.errors += 1;

@@ -56,7 +56,8 @@ export class Harness {
   #context(): SmtpContext {
     const directory: Partial<Client<typeof storage.DirectoryServiceDefinition>> = {
       authenticate: async ({ username, password }) => {
-        if (username === 'alice@example.test' && password === 'right') return { accountId: 'a1', address: username };
+        if (username === 'alice@example.test' && password === 'right')
+          return { accountId: 'a1', address: username, credentialVersion: 1 };
         throw new StoaError('unauthenticated', 'no');
       },
       checkSender: async ({ address }) => ({ allowed: address === 'alice@example.test' }),
@@ -72,6 +73,7 @@ export class Harness {
       node: { id: '1', incarnation: 1, hostname: 'mx.example.test', demo: true },
       mail: mail as SmtpContext['mail'],
       directory: directory as SmtpContext['directory'],
+      accounts: { accepts: () => true },
       certificates: { available: false, secureContext: () => undefined, onChange: () => () => {} },
       logger,
       metrics: createMetrics(),

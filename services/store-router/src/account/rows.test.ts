@@ -111,7 +111,9 @@ describe('stored rows', () => {
       { numRuns: 2000 },
     );
     for (const decode of decoders) {
-      expect(() => decode(Uint8Array.of(2, 0, 0, 0))).toThrow(expect.objectContaining({ code: 'unsupported-version' }));
+      expect(() => decode(Uint8Array.of(0x11, 0, 0, 0))).toThrow(
+        expect.objectContaining({ code: 'unsupported-version' }),
+      );
     }
   });
 });

@@ -1,5 +1,5 @@
 import { CHUNK_SIZE, chunkOfUid, firstUidOfChunk, IndexChunk, type NumberSet, overlapsRange } from '@stoa/mail';
-import { type DataCondition, StoaError } from '@stoa/plugin-sdk';
+import { type DataCondition, type DataMutation, StoaError } from '@stoa/plugin-sdk';
 import { lastNumber } from '../keys.ts';
 import type { AccountCache } from './cache.ts';
 import type { MailboxList } from './mailbox-list.ts';
@@ -320,6 +320,15 @@ export class AccountTransaction {
   delete(key: Uint8Array): void {
     void this.modseq;
     this.#own.setRow(key, undefined);
+  }
+
+  /** Mutations that another component made, such as those of a blob that is stored in this commit. Ranges are for no account. */
+  apply(mutations: readonly DataMutation[]): void {
+    for (const mutation of mutations) {
+      if (mutation.type === 'put') this.put(mutation.key, mutation.value);
+      else if (mutation.type === 'delete') this.delete(mutation.key);
+      else throw new StoaError('invalid-argument', 'an operation of an account deletes no ranges');
+    }
   }
 
   /** The commit takes place only if the row has this value, or (undefined) is absent. */

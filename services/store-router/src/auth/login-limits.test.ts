@@ -54,7 +54,9 @@ describe('LoginLimits', () => {
       await expect(limits.check('2001:db8::ff', 'a@example.org')).rejects.toMatchObject(limited);
     }
     const until = clock.now + 60 * MINUTE;
-    expect(events).toEqual([{ $case: 'addressBlocked', value: { address: '2001:db8::ff', until } }]);
+    expect(events).toEqual([
+      { $case: 'addressBlocked', value: { address: '2001:db8::ff', network: '2001:db8:0:0::/64', until } },
+    ]);
     expect(await limits.blockedUntil('2001:db8::1')).toBe(until);
     clock.now = until;
     expect(await limits.blockedUntil('2001:db8::1')).toBe(0);

@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
 import { metrics } from '@opentelemetry/api';
 import { type CallOptions, type MemoryStore, StoaError } from '@stoa/plugin-sdk';
-import type { Logger } from '@stoa/service-kit';
+import { clientNetwork, type Logger } from '@stoa/service-kit';
 import type { AuthConfig } from './config.ts';
-import { clientNetwork } from './network.ts';
 
 export interface LoginLimitsOptions {
   memory: MemoryStore;
   config: AuthConfig;
   now(): number;
   logger: Logger;
-  /** Tells all nodes that an address is blocked. */
-  block(address: string, until: number): void;
+  /** Tells all nodes that an address is blocked, with the network that counts as one client. */
+  block(address: string, network: string, until: number): void;
 }
 
 /** Keys hold a hash: user names may have any characters, and are nobody's business. */
@@ -118,7 +117,7 @@ export class LoginLimits {
       const until = now() + ttlMs;
       if (!(await memory.add(`blocked/${client}`, Buffer.from(String(until)), { ...options, ttlMs }))) return;
       await memory.delete([`auth/misuse/${client}`], options);
-      block(address, until);
+      block(address, network, until);
     });
   }
 

@@ -1,4 +1,4 @@
-import { type BlobStore, type DataCondition, type DataStore, StoaError } from '@stoa/plugin-sdk';
+import { type BlobStore, type DataCondition, type DataMutation, type DataStore, StoaError } from '@stoa/plugin-sdk';
 import type { CommitParts } from '../account/account-store.ts';
 import type { AccountTransaction } from '../account/transaction.ts';
 import { blobMark } from '../keys.ts';
@@ -15,6 +15,11 @@ export const DELETING_MS = 60_000;
 const WAIT_MS = 50;
 const MAX_WAITS = 200;
 const MAX_RENEWALS = 5;
+
+export interface StoreOptions {
+  oneCommit?: boolean;
+  signal?: AbortSignal | undefined;
+}
 
 export interface BodiesOptions {
   now(): number;
@@ -38,16 +43,28 @@ export class Bodies {
     this.#delay = options.delay ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
   }
 
-  /** Makes the body durable; resolves when it is. */
-  async store(body: Body, signal?: AbortSignal): Promise<StoredBody> {
+  /**
+   * Makes the body durable; resolves when it is. With `oneCommit` only one commit will link it: where the blob store keeps
+   * such bodies in the data store, nothing is written now, and that commit stores the body.
+   */
+  async store(body: Body, { oneCommit = false, signal }: StoreOptions = {}): Promise<StoredBody> {
+    const joined = oneCommit && body.whole !== undefined ? this.#join(body.id, body.whole) : undefined;
     // Before it is stored: from this time on it must not have been deleted.
     const storedAt = this.#now();
-    await this.#put(body, signal);
-    return new StoredBody(body, storedAt, {
-      now: this.#now,
-      mark: async () => (await this.#data.get([blobMark(body.id)]))[0],
-      renew: () => this.#renew(body, signal),
-    });
+    if (joined === undefined) await this.#put(body, signal);
+    return new StoredBody(
+      body,
+      { storedAt, joined },
+      {
+        now: this.#now,
+        mark: async () => (await this.#data.get([blobMark(body.id)]))[0],
+        renew: () => this.#renew(body, signal),
+      },
+    );
+  }
+
+  #join(id: Uint8Array, content: Uint8Array): DataMutation[] | undefined {
+    return this.#blobs.join?.(blobKey(id), content);
   }
 
   async #put(body: Body, signal: AbortSignal | undefined): Promise<void> {
@@ -75,27 +92,38 @@ interface Renewal {
   markBefore: Uint8Array | undefined;
 }
 
+interface Stored {
+  storedAt: number;
+  /** What stores the body in the commit that links it; undefined when it is stored. */
+  joined: readonly DataMutation[] | undefined;
+}
+
 interface StoredBodyEnvironment {
   now(): number;
   mark(): Promise<Uint8Array | undefined>;
   renew(): Promise<Renewal>;
 }
 
-/** A body that is in the blob store and may be linked for a while. */
+/** A body that is in the blob store and may be linked for a while, or that the commit which links it stores. */
 export class StoredBody {
   readonly body: Body;
   readonly #environment: StoredBodyEnvironment;
   #storedAt: number;
+  #joined: readonly DataMutation[] | undefined;
   #markBefore: Uint8Array | undefined;
   #renewal: Promise<void> | undefined;
 
-  constructor(body: Body, storedAt: number, environment: StoredBodyEnvironment) {
+  constructor(body: Body, { storedAt, joined }: Stored, environment: StoredBodyEnvironment) {
     this.body = body;
     this.#storedAt = storedAt;
+    this.#joined = joined;
     this.#environment = environment;
   }
 
-  /** Makes the transaction's commit fail where the blob might be deleted; for the transaction that links the body. */
+  /**
+   * Makes the transaction's commit fail where the blob might be deleted, and store it where it is not stored yet; for the
+   * transaction that links the body.
+   */
   async protect(transaction: AccountTransaction): Promise<void> {
     const key = blobMark(this.body.id);
     // Nearly never is there a mark, so that the first attempt takes it for absent; the condition proves it.
@@ -103,6 +131,7 @@ export class StoredBody {
     const { rescue, condition } = this.#protection(key, mark);
     transaction.require(condition.key, condition.equals);
     if (rescue) transaction.delete(key);
+    if (this.#joined !== undefined) transaction.apply(this.#joined);
   }
 
   /** The same for a commit that is not an account's. */
@@ -110,11 +139,14 @@ export class StoredBody {
     const key = blobMark(this.body.id);
     const mark = attempt === 0 ? undefined : await this.#environment.mark();
     const { rescue, condition } = this.#protection(key, mark);
-    return { conditions: [condition], mutations: rescue ? [{ type: 'delete', key }] : [] };
+    const mutations: DataMutation[] = rescue ? [{ type: 'delete', key }] : [];
+    return { conditions: [condition], mutations: [...mutations, ...(this.#joined ?? [])] };
   }
 
   #protection(key: Uint8Array, mark: Uint8Array | undefined): { condition: DataCondition; rescue: boolean } {
-    if (this.#environment.now() - this.#storedAt > RESERVATION_MS) throw new MustStoreAgain();
+    // What the commit itself stores cannot have been deleted since.
+    const reserved = this.#joined !== undefined || this.#environment.now() - this.#storedAt <= RESERVATION_MS;
+    if (!reserved) throw new MustStoreAgain();
     if (mark !== undefined && !this.#outlives(mark)) throw new MustStoreAgain();
     return { condition: { key, equals: mark }, rescue: mark !== undefined };
   }
@@ -144,6 +176,7 @@ export class StoredBody {
       ({ storedAt, markBefore }) => {
         this.#storedAt = storedAt;
         this.#markBefore = markBefore;
+        this.#joined = undefined;
         this.#renewal = undefined;
       },
       (error: unknown) => {

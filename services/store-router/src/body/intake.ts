@@ -25,6 +25,8 @@ export interface Body {
   readonly id: Uint8Array;
   readonly size: number;
   readonly structure: Uint8Array;
+  /** The content in one piece, where it was kept in memory. */
+  readonly whole?: Uint8Array | undefined;
   /** The content, from the beginning at each call. */
   content(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** Frees what the body takes up; twice is no harm. */
@@ -90,7 +92,7 @@ export async function receiveBody(
   }
   const whole = kept.length === 1 ? kept[0]! : Buffer.concat(kept, keptBytes);
   const id = hash('sha256', whole, 'buffer');
-  return { id, size, structure: structure.finish(), content: () => [whole], close: async () => {} };
+  return { id, size, structure: structure.finish(), whole, content: () => [whole], close: async () => {} };
 }
 
 function tooLarge(options: IntakeOptions): StoaError {

@@ -247,10 +247,14 @@ export class Directory {
     return row === undefined ? undefined : { address, row: decodeAccount(row) };
   }
 
-  async findAccountById(accountId: string): Promise<FoundAccount | undefined> {
+  async findAccountById(accountId: string, fresh = false): Promise<FoundAccount | undefined> {
     if (!/^[0-9a-f]{16}$/.test(accountId)) return undefined;
-    const [address] = await this.cache.get([addressKey(accountId)]);
-    return address === undefined ? undefined : this.findAccount(Buffer.from(address).toString('utf8'));
+    if (fresh) this.cache.drop(addressKey(accountId));
+    const [row] = await this.cache.get([addressKey(accountId)]);
+    if (row === undefined) return undefined;
+    const address = Buffer.from(row).toString('utf8');
+    if (fresh) this.cache.drop(accountKey(address));
+    return this.findAccount(address);
   }
 
   /** Pages of accounts, in the order of their domains and addresses. */

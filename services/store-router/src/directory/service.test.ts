@@ -24,21 +24,25 @@ describe('DirectoryService', () => {
   it('tells everyone what changed, and whose sessions end', async () => {
     const { service, events, add, login } = await setUp();
     const id = await add('a@example.org');
-    const changed = (endSessions: boolean) => ({
+    const changed = (credentialVersion: number, endSessions = credentialVersion > 0) => ({
       $case: 'accountChanged',
-      value: { accountId: id, address: 'a@example.org', endSessions },
+      value: { accountId: id, address: 'a@example.org', endSessions, credentialVersion },
     });
     const address = 'A@example.org';
     await service.updateAccount({ address, quotaBytes: 1_000 }, call());
     await service.updateAccount({ address, password: 'other' }, call());
     await service.updateAccount({ address, disabled: true }, call());
     await service.updateAccount({ address, disabled: false }, call());
-    expect(await login('a@example.org', 'other')).toEqual({ accountId: id, address: 'a@example.org' });
+    expect(await login('a@example.org', 'other')).toEqual({
+      accountId: id,
+      address: 'a@example.org',
+      credentialVersion: 3,
+    });
     await service.addAlias({ address: 'b@example.org', targets: ['a@example.org'] }, call());
     await service.deleteAccount({ address }, call());
     const domain = { $case: 'domainChanged', value: { domain: 'example.org' } };
-    const accounts = [false, false, true, true, false].map(changed);
-    expect(events).toEqual([domain, ...accounts, domain, changed(true)]);
+    const accounts = [0, 0, 2, 3, 0].map((version) => changed(version));
+    expect(events).toEqual([domain, ...accounts, domain, changed(0, true)]);
   });
 
   it('shows an account with its quota and use', async () => {
@@ -52,14 +56,17 @@ describe('DirectoryService', () => {
       usedBytes: 0,
       messages: 0,
       createdAt: clock.now,
+      credentialVersion: 1,
     };
-    expect(await service.getAccount({ by: { $case: 'id', value: id } }, call())).toEqual({ account });
-    expect(await service.getAccount({ by: { $case: 'address', value: 'A@Example.org' } }, call())).toEqual({ account });
+    expect(await service.getAccount({ by: { $case: 'id', value: id }, fresh: false }, call())).toEqual({ account });
+    expect(await service.getAccount({ by: { $case: 'address', value: 'A@Example.org' }, fresh: true }, call())).toEqual(
+      { account },
+    );
     const pages = [];
     for await (const page of service.listAccounts({ domain: '' }, call())) pages.push(page);
     expect(pages).toEqual([{ accounts: [account] }]);
     for (const by of [undefined, { $case: 'id' as const, value: 'x' }, { $case: 'address' as const, value: 'x' }]) {
-      await expect(service.getAccount({ by }, call())).rejects.toMatchObject({ code: 'not-found' });
+      await expect(service.getAccount({ by, fresh: false }, call())).rejects.toMatchObject({ code: 'not-found' });
     }
   });
 

@@ -25,15 +25,19 @@ export function directoryService(
   deps: DirectoryServiceDeps,
 ): Implementation<typeof storage.DirectoryServiceDefinition> {
   const { directory, authenticator, limits, accounts, publish } = deps;
-  const changed = ({ address, row }: FoundAccount, endSessions: boolean) =>
-    publish({ $case: 'accountChanged', value: { accountId: row.accountId, address, endSessions } });
+  /** `credentialVersion`: what sessions need to go on; 0: none do. */
+  const changed = ({ address, row }: FoundAccount, endSessions: boolean, credentialVersion = 0) =>
+    publish({
+      $case: 'accountChanged',
+      value: { accountId: row.accountId, address, endSessions, credentialVersion },
+    });
   const describe = async (found: FoundAccount): Promise<Storage.Account> =>
     account(found, await accounts.usage(found.row.accountId));
 
   return {
     async authenticate({ username, password, remoteAddress }, { signal }) {
       const { address, row } = await authenticator.authenticate(username, password, remoteAddress, signal);
-      return { accountId: row.accountId, address };
+      return { accountId: row.accountId, address, credentialVersion: row.credentialVersion };
     },
 
     async checkAddress({ address }) {
@@ -62,9 +66,11 @@ export function directoryService(
       return { allowed: local.length === 1 && local[0]?.account.accountId === accountId };
     },
 
-    async getAccount({ by }) {
+    async getAccount({ by, fresh }) {
       const found =
-        by?.$case === 'id' ? await directory.findAccountById(by.value) : await directory.findAccount(by?.value ?? '');
+        by?.$case === 'id'
+          ? await directory.findAccountById(by.value, fresh)
+          : await directory.findAccount(by?.value ?? '');
       if (found === undefined) throw new StoaError('not-found', `there is no account ${by?.value ?? ''}`);
       return { account: await describe(found) };
     },
@@ -86,7 +92,7 @@ export function directoryService(
         credentialVersion: row.credentialVersion + (credentials ? 1 : 0),
       }));
       if (quotaBytes !== undefined) await accounts.setQuota(found.row.accountId, quotaBytes);
-      changed(found, credentials);
+      changed(found, credentials, credentials ? found.row.credentialVersion : 0);
       return { account: await describe(found) };
     },
 
@@ -144,6 +150,7 @@ function account({ address, row }: FoundAccount, usage: AccountUsage | undefined
     usedBytes: usage?.usedBytes ?? 0,
     messages: usage?.messages ?? 0,
     createdAt: row.createdAt,
+    credentialVersion: row.credentialVersion,
   };
 }
 

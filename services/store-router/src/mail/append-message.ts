@@ -26,7 +26,7 @@ export async function appendMessage(
     });
     const body = await receiveBody(data, context.intake, head.size);
     try {
-      const stored = await context.bodies.store(body, signal);
+      const stored = await context.bodies.store(body, { oneCommit: true, signal });
       const landed = await landMessage(
         context,
         {

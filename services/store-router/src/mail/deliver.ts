@@ -15,7 +15,8 @@ const NOTHING: Result = { errorCode: '', retryable: false, queued: false, mailbo
 
 /**
  * Receives one message for several recipients. The body is stored once; then each account has its own commit, all at the
- * same time, and the outbound queue one for all recipients outside. Each recipient has a result of its own, and with an
+ * same time, and the outbound queue one for all recipients outside. Where there is one commit in all, a small body may be
+ * stored by it. Each recipient has a result of its own, and with an
  * idempotency key the whole call may be repeated.
  */
 export async function deliver(
@@ -29,8 +30,8 @@ export async function deliver(
     if (envelope.recipients.length > MAX_RECIPIENTS) throw new StoaError('limit-exceeded', 'too many recipients');
     const body = await receiveBody(data, context.intake, envelope.size === 0 ? undefined : envelope.size);
     try {
-      const stored = await context.bodies.store(body, signal);
       const remote = envelope.recipients.filter(({ accountId }) => accountId === '');
+      const stored = await context.bodies.store(body, { oneCommit: commits(envelope.recipients) === 1, signal });
       const [locals, queued] = await Promise.all([
         deliverLocally(context, envelope, stored, signal),
         remote.length === 0 ? undefined : enqueue(context, envelope, remote, stored),
@@ -47,6 +48,11 @@ export async function deliver(
   } finally {
     await end();
   }
+}
+
+/** Commits that link the body: one for each copy here, and one for all recipients outside. */
+function commits(recipients: readonly storage.DeliveryRecipient[]): number {
+  return new Set(recipients.map((recipient) => (recipient.accountId === '' ? '' : target(recipient)))).size;
 }
 
 /** Two recipients that lead to the same mailbox get one copy. */

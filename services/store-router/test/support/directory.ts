@@ -54,7 +54,7 @@ export function testDirectory(options: DirectoryTestOptions = {}) {
     config,
     now,
     logger,
-    block: (address, until) => publish({ $case: 'addressBlocked', value: { address, until } }),
+    block: (address, network, until) => publish({ $case: 'addressBlocked', value: { address, network, until } }),
   });
   const authenticator = new Authenticator({ directory, limits, config, now, logger });
   const service = directoryService({ directory, authenticator, limits, accounts, publish });

@@ -18,9 +18,19 @@ export interface PublishRequest {
   subscriber: string;
   /** Client sessions of the publisher's process now; the node's heartbeat carries the sum. May come without events. */
   sessions: number;
+  /** The publisher stops cleanly: everything was handed over, so the end of its subscription is no loss. */
+  leaving: boolean;
+  /** Events that the publisher could not hand over and dropped: whoever hears this node misses them. */
+  lost: number;
+  /** The publisher's process takes no new clients any more. Remembered while it subscribes. */
+  draining: boolean;
+  /** It has said goodbye to those it had. */
+  drained: boolean;
 }
 
 export interface PublishResponse {
+  /** The bus did not take the events. Subscribers of this coordinator have them; the other nodes learn that they miss something. */
+  missed: boolean;
 }
 
 export interface SubscribeRequest {
@@ -63,6 +73,8 @@ export interface ListMembersRequest {
 
 export interface ListMembersResponse {
   members: Member[];
+  /** What this coordinator misses though it works, such as its bus; empty while nothing is missing. */
+  degraded: string;
 }
 
 export interface Member {
@@ -74,6 +86,10 @@ export interface Member {
   services: string[];
   sessions: number;
   lastSeenAt: number;
+  /** Some process of the node takes no new clients any more; it stays so until it is started again. */
+  draining: boolean;
+  /** Every process of the node has said goodbye to its clients. Sessions that did not end in time may be left. */
+  drained: boolean;
 }
 
 export const Member_State = {
@@ -95,7 +111,7 @@ export namespace Member_State {
 }
 
 function createBasePublishRequest(): PublishRequest {
-  return { events: [], subscriber: "", sessions: 0 };
+  return { events: [], subscriber: "", sessions: 0, leaving: false, lost: 0, draining: false, drained: false };
 }
 
 export const PublishRequest: MessageFns<PublishRequest> = {
@@ -108,6 +124,18 @@ export const PublishRequest: MessageFns<PublishRequest> = {
     }
     if (message.sessions !== 0) {
       writer.uint32(24).uint32(message.sessions);
+    }
+    if (message.leaving !== false) {
+      writer.uint32(32).bool(message.leaving);
+    }
+    if (message.lost !== 0) {
+      writer.uint32(40).uint32(message.lost);
+    }
+    if (message.draining !== false) {
+      writer.uint32(48).bool(message.draining);
+    }
+    if (message.drained !== false) {
+      writer.uint32(56).bool(message.drained);
     }
     return writer;
   },
@@ -149,6 +177,38 @@ export const PublishRequest: MessageFns<PublishRequest> = {
             message.sessions = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leaving = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lost = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.drained = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -169,16 +229,23 @@ export const PublishRequest: MessageFns<PublishRequest> = {
     message.events = object.events?.map((e) => Event.fromPartial(e)) || [];
     message.subscriber = object.subscriber ?? "";
     message.sessions = object.sessions ?? 0;
+    message.leaving = object.leaving ?? false;
+    message.lost = object.lost ?? 0;
+    message.draining = object.draining ?? false;
+    message.drained = object.drained ?? false;
     return message;
   },
 };
 
 function createBasePublishResponse(): PublishResponse {
-  return {};
+  return { missed: false };
 }
 
 export const PublishResponse: MessageFns<PublishResponse> = {
-  encode(_: PublishResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: PublishResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.missed !== false) {
+      writer.uint32(8).bool(message.missed);
+    }
     return writer;
   },
 
@@ -195,6 +262,14 @@ export const PublishResponse: MessageFns<PublishResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.missed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -210,8 +285,9 @@ export const PublishResponse: MessageFns<PublishResponse> = {
   create(base?: DeepPartial<PublishResponse>): PublishResponse {
     return PublishResponse.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<PublishResponse>): PublishResponse {
+  fromPartial(object: DeepPartial<PublishResponse>): PublishResponse {
     const message = createBasePublishResponse();
+    message.missed = object.missed ?? false;
     return message;
   },
 };
@@ -614,13 +690,16 @@ export const ListMembersRequest: MessageFns<ListMembersRequest> = {
 };
 
 function createBaseListMembersResponse(): ListMembersResponse {
-  return { members: [] };
+  return { members: [], degraded: "" };
 }
 
 export const ListMembersResponse: MessageFns<ListMembersResponse> = {
   encode(message: ListMembersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.members) {
       Member.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.degraded !== "") {
+      writer.uint32(18).string(message.degraded);
     }
     return writer;
   },
@@ -646,6 +725,14 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
             message.members.push(Member.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.degraded = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -664,12 +751,24 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
   fromPartial(object: DeepPartial<ListMembersResponse>): ListMembersResponse {
     const message = createBaseListMembersResponse();
     message.members = object.members?.map((e) => Member.fromPartial(e)) || [];
+    message.degraded = object.degraded ?? "";
     return message;
   },
 };
 
 function createBaseMember(): Member {
-  return { nodeId: "", incarnation: 0, state: 0, host: "", version: "", services: [], sessions: 0, lastSeenAt: 0 };
+  return {
+    nodeId: "",
+    incarnation: 0,
+    state: 0,
+    host: "",
+    version: "",
+    services: [],
+    sessions: 0,
+    lastSeenAt: 0,
+    draining: false,
+    drained: false,
+  };
 }
 
 export const Member: MessageFns<Member> = {
@@ -697,6 +796,12 @@ export const Member: MessageFns<Member> = {
     }
     if (message.lastSeenAt !== 0) {
       writer.uint32(64).uint64(message.lastSeenAt);
+    }
+    if (message.draining !== false) {
+      writer.uint32(72).bool(message.draining);
+    }
+    if (message.drained !== false) {
+      writer.uint32(80).bool(message.drained);
     }
     return writer;
   },
@@ -778,6 +883,22 @@ export const Member: MessageFns<Member> = {
             message.lastSeenAt = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.drained = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -803,6 +924,8 @@ export const Member: MessageFns<Member> = {
     message.services = object.services?.map((e) => e) || [];
     message.sessions = object.sessions ?? 0;
     message.lastSeenAt = object.lastSeenAt ?? 0;
+    message.draining = object.draining ?? false;
+    message.drained = object.drained ?? false;
     return message;
   },
 };
@@ -813,7 +936,7 @@ export const CoordinatorServiceDefinition = {
   name: "CoordinatorService",
   fullName: "stoa.coordinator.v1.CoordinatorService",
   methods: {
-    /** Hands events to the bus. Returns when the bus took them; events are hints, so a failure is not retried for long. */
+    /** Hands events to this coordinator's subscribers and to the bus. Returns when the bus took them, or did not (`missed`). */
     publish: {
       name: "Publish",
       requestType: PublishRequest as typeof PublishRequest,

@@ -45,6 +45,7 @@ export interface Event {
     | { $case: "mailboxListChanged"; value: MailboxListChanged }
     | { $case: "roleRequested"; value: RoleRequested }
     | { $case: "roleRan"; value: RoleRan }
+    | { $case: "nodeDrainRequested"; value: NodeDrainRequested }
     | undefined;
 }
 
@@ -64,6 +65,8 @@ export interface AccountChanged {
   address: string;
   /** Password changed, account disabled or deleted: its sessions end. */
   endSessions: boolean;
+  /** With `end_sessions`: sessions that logged in with this version of the credentials or a later one go on. 0: all end. */
+  credentialVersion: number;
 }
 
 export interface DomainChanged {
@@ -71,15 +74,27 @@ export interface DomainChanged {
 }
 
 export interface AddressBlocked {
+  /** IP address of the client that gave the cause. */
   address: string;
   /** Milliseconds since 1970-01-01 UTC; 0: unblocked. */
   until: number;
+  /**
+   * All that is blocked with it, as DirectoryService.CheckAddress answers: an IPv4 address, or the /64 network of an IPv6
+   * address ("2001:db8:0:1::/64"). Empty: to be derived from the address.
+   */
+  network: string;
 }
 
 export interface CertificateChanged {
   names: string[];
 }
 
+/** Every process of a node is to take no new clients and to say goodbye to those it has. Heard twice, it does no more. */
+export interface NodeDrainRequested {
+  nodeId: string;
+}
+
+/** The configuration files are to be read again, by every process of every node. */
 export interface ConfigurationChanged {
 }
 
@@ -100,6 +115,12 @@ export interface Heartbeat {
   instance: string;
   /** The instance whose question this answers: the id is taken. */
   answers: string;
+  /** The id is taken: this process is no member and only shows by its numbers what was missed of it. */
+  refused: boolean;
+  /** Some process of the node takes no new clients any more and says goodbye to those it has. */
+  draining: boolean;
+  /** Every process of the node has done so. */
+  drained: boolean;
 }
 
 /** Asks the owners of a role to run it now. */
@@ -290,6 +311,9 @@ export const Event: MessageFns<Event> = {
       case "roleRan":
         RoleRan.encode(message.kind.value, writer.uint32(98).fork()).join();
         break;
+      case "nodeDrainRequested":
+        NodeDrainRequested.encode(message.kind.value, writer.uint32(106).fork()).join();
+        break;
     }
     return writer;
   },
@@ -406,6 +430,14 @@ export const Event: MessageFns<Event> = {
             message.kind = { $case: "roleRan", value: RoleRan.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.kind = { $case: "nodeDrainRequested", value: NodeDrainRequested.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -488,6 +520,12 @@ export const Event: MessageFns<Event> = {
       case "roleRan": {
         if (object.kind?.value !== undefined && object.kind?.value !== null) {
           message.kind = { $case: "roleRan", value: RoleRan.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "nodeDrainRequested": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "nodeDrainRequested", value: NodeDrainRequested.fromPartial(object.kind.value) };
         }
         break;
       }
@@ -631,7 +669,7 @@ export const MailboxListChanged: MessageFns<MailboxListChanged> = {
 };
 
 function createBaseAccountChanged(): AccountChanged {
-  return { accountId: "", address: "", endSessions: false };
+  return { accountId: "", address: "", endSessions: false, credentialVersion: 0 };
 }
 
 export const AccountChanged: MessageFns<AccountChanged> = {
@@ -644,6 +682,9 @@ export const AccountChanged: MessageFns<AccountChanged> = {
     }
     if (message.endSessions !== false) {
       writer.uint32(24).bool(message.endSessions);
+    }
+    if (message.credentialVersion !== 0) {
+      writer.uint32(32).uint64(message.credentialVersion);
     }
     return writer;
   },
@@ -685,6 +726,14 @@ export const AccountChanged: MessageFns<AccountChanged> = {
             message.endSessions = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.credentialVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -705,6 +754,7 @@ export const AccountChanged: MessageFns<AccountChanged> = {
     message.accountId = object.accountId ?? "";
     message.address = object.address ?? "";
     message.endSessions = object.endSessions ?? false;
+    message.credentialVersion = object.credentialVersion ?? 0;
     return message;
   },
 };
@@ -765,7 +815,7 @@ export const DomainChanged: MessageFns<DomainChanged> = {
 };
 
 function createBaseAddressBlocked(): AddressBlocked {
-  return { address: "", until: 0 };
+  return { address: "", until: 0, network: "" };
 }
 
 export const AddressBlocked: MessageFns<AddressBlocked> = {
@@ -775,6 +825,9 @@ export const AddressBlocked: MessageFns<AddressBlocked> = {
     }
     if (message.until !== 0) {
       writer.uint32(16).uint64(message.until);
+    }
+    if (message.network !== "") {
+      writer.uint32(26).string(message.network);
     }
     return writer;
   },
@@ -808,6 +861,14 @@ export const AddressBlocked: MessageFns<AddressBlocked> = {
             message.until = longToNumber(reader.uint64());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -827,6 +888,7 @@ export const AddressBlocked: MessageFns<AddressBlocked> = {
     const message = createBaseAddressBlocked();
     message.address = object.address ?? "";
     message.until = object.until ?? 0;
+    message.network = object.network ?? "";
     return message;
   },
 };
@@ -882,6 +944,61 @@ export const CertificateChanged: MessageFns<CertificateChanged> = {
   fromPartial(object: DeepPartial<CertificateChanged>): CertificateChanged {
     const message = createBaseCertificateChanged();
     message.names = object.names?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseNodeDrainRequested(): NodeDrainRequested {
+  return { nodeId: "" };
+}
+
+export const NodeDrainRequested: MessageFns<NodeDrainRequested> = {
+  encode(message: NodeDrainRequested, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NodeDrainRequested {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNodeDrainRequested();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<NodeDrainRequested>): NodeDrainRequested {
+    return NodeDrainRequested.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NodeDrainRequested>): NodeDrainRequested {
+    const message = createBaseNodeDrainRequested();
+    message.nodeId = object.nodeId ?? "";
     return message;
   },
 };
@@ -994,6 +1111,9 @@ function createBaseHeartbeat(): Heartbeat {
     joining: false,
     instance: "",
     answers: "",
+    refused: false,
+    draining: false,
+    drained: false,
   };
 }
 
@@ -1022,6 +1142,15 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.answers !== "") {
       writer.uint32(66).string(message.answers);
+    }
+    if (message.refused !== false) {
+      writer.uint32(72).bool(message.refused);
+    }
+    if (message.draining !== false) {
+      writer.uint32(80).bool(message.draining);
+    }
+    if (message.drained !== false) {
+      writer.uint32(88).bool(message.drained);
     }
     return writer;
   },
@@ -1103,6 +1232,30 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.answers = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.refused = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.drained = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1128,6 +1281,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.joining = object.joining ?? false;
     message.instance = object.instance ?? "";
     message.answers = object.answers ?? "";
+    message.refused = object.refused ?? false;
+    message.draining = object.draining ?? false;
+    message.drained = object.drained ?? false;
     return message;
   },
 };

@@ -22,6 +22,8 @@ export interface Account {
   messages: number;
   /** Milliseconds since 1970-01-01 UTC. */
   createdAt: number;
+  /** Grows when the password changes and when the account is disabled. A session that began with a smaller one ends. */
+  credentialVersion: number;
 }
 
 export interface AuthenticateRequest {
@@ -36,6 +38,8 @@ export interface AuthenticateRequest {
 export interface AuthenticateResponse {
   accountId: string;
   address: string;
+  /** Version of the credentials that were right. */
+  credentialVersion: number;
 }
 
 export interface CheckAddressRequest {
@@ -96,7 +100,12 @@ export interface CheckSenderResponse {
 }
 
 export interface GetAccountRequest {
-  by?: { $case: "id"; value: string } | { $case: "address"; value: string } | undefined;
+  by?:
+    | { $case: "id"; value: string }
+    | { $case: "address"; value: string }
+    | undefined;
+  /** Read past the caches of the router, for who must not miss a change that it was not told of. */
+  fresh: boolean;
 }
 
 export interface GetAccountResponse {
@@ -201,7 +210,16 @@ export interface ListAliasesResponse {
 }
 
 function createBaseAccount(): Account {
-  return { id: "", address: "", disabled: false, quotaBytes: 0, usedBytes: 0, messages: 0, createdAt: 0 };
+  return {
+    id: "",
+    address: "",
+    disabled: false,
+    quotaBytes: 0,
+    usedBytes: 0,
+    messages: 0,
+    createdAt: 0,
+    credentialVersion: 0,
+  };
 }
 
 export const Account: MessageFns<Account> = {
@@ -226,6 +244,9 @@ export const Account: MessageFns<Account> = {
     }
     if (message.createdAt !== 0) {
       writer.uint32(56).uint64(message.createdAt);
+    }
+    if (message.credentialVersion !== 0) {
+      writer.uint32(64).uint64(message.credentialVersion);
     }
     return writer;
   },
@@ -299,6 +320,14 @@ export const Account: MessageFns<Account> = {
             message.createdAt = longToNumber(reader.uint64());
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.credentialVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -323,6 +352,7 @@ export const Account: MessageFns<Account> = {
     message.usedBytes = object.usedBytes ?? 0;
     message.messages = object.messages ?? 0;
     message.createdAt = object.createdAt ?? 0;
+    message.credentialVersion = object.credentialVersion ?? 0;
     return message;
   },
 };
@@ -419,7 +449,7 @@ export const AuthenticateRequest: MessageFns<AuthenticateRequest> = {
 };
 
 function createBaseAuthenticateResponse(): AuthenticateResponse {
-  return { accountId: "", address: "" };
+  return { accountId: "", address: "", credentialVersion: 0 };
 }
 
 export const AuthenticateResponse: MessageFns<AuthenticateResponse> = {
@@ -429,6 +459,9 @@ export const AuthenticateResponse: MessageFns<AuthenticateResponse> = {
     }
     if (message.address !== "") {
       writer.uint32(18).string(message.address);
+    }
+    if (message.credentialVersion !== 0) {
+      writer.uint32(24).uint64(message.credentialVersion);
     }
     return writer;
   },
@@ -462,6 +495,14 @@ export const AuthenticateResponse: MessageFns<AuthenticateResponse> = {
             message.address = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.credentialVersion = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -481,6 +522,7 @@ export const AuthenticateResponse: MessageFns<AuthenticateResponse> = {
     const message = createBaseAuthenticateResponse();
     message.accountId = object.accountId ?? "";
     message.address = object.address ?? "";
+    message.credentialVersion = object.credentialVersion ?? 0;
     return message;
   },
 };
@@ -943,7 +985,7 @@ export const CheckSenderResponse: MessageFns<CheckSenderResponse> = {
 };
 
 function createBaseGetAccountRequest(): GetAccountRequest {
-  return { by: undefined };
+  return { by: undefined, fresh: false };
 }
 
 export const GetAccountRequest: MessageFns<GetAccountRequest> = {
@@ -955,6 +997,9 @@ export const GetAccountRequest: MessageFns<GetAccountRequest> = {
       case "address":
         writer.uint32(18).string(message.by.value);
         break;
+    }
+    if (message.fresh !== false) {
+      writer.uint32(24).bool(message.fresh);
     }
     return writer;
   },
@@ -988,6 +1033,14 @@ export const GetAccountRequest: MessageFns<GetAccountRequest> = {
             message.by = { $case: "address", value: reader.string() };
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fresh = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1019,6 +1072,7 @@ export const GetAccountRequest: MessageFns<GetAccountRequest> = {
         break;
       }
     }
+    message.fresh = object.fresh ?? false;
     return message;
   },
 };
