@@ -115,18 +115,24 @@ async function connect(node: Node, account: string): Promise<ImapFlow> {
   return client;
 }
 
+/** How often a probe is tried: a temporary error is an answer too, after which a client comes again. */
+const PROBE_TRIALS = 5;
+
 /** Stores a message through a node and returns its UID; a failure says what the server said. */
 async function probe(node: Node, account: string, what: string): Promise<number> {
-  const client = await connect(node, account);
-  try {
-    const stored = await client.append('INBOX', `Subject: probe\r\n\r\n${what}\r\n`);
-    if (stored === false || stored.uid === undefined) throw new Error('it was not stored');
-    return stored.uid;
-  } catch (error) {
-    const { message, responseText } = error as Error & { responseText?: string };
-    throw new Error(`${what}: the probe to ${account} failed: ${responseText ?? message}`);
-  } finally {
-    client.close();
+  for (let trial = 1; ; trial++) {
+    const client = await connect(node, account);
+    try {
+      const stored = await client.append('INBOX', `Subject: probe\r\n\r\n${what}\r\n`);
+      if (stored === false || stored.uid === undefined) throw new Error('it was not stored');
+      return stored.uid;
+    } catch (error) {
+      const { message, responseText, serverResponseCode } = error as Error & Record<string, string | undefined>;
+      if (serverResponseCode === 'UNAVAILABLE' && trial < PROBE_TRIALS) continue;
+      throw new Error(`${what}: the probe to ${account} failed: ${responseText ?? message}`);
+    } finally {
+      client.close();
+    }
   }
 }
 

@@ -1,9 +1,11 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 
 export interface ReceivedSpan {
   service: string;
+  /** Id of the node (service.instance.id). */
+  node: string;
   name: string;
   traceId: string;
   spanId: string;
@@ -24,9 +26,9 @@ function eachField(bytes: Uint8Array, field: (number: number, reader: BinaryRead
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-/** The service.name of a Resource (opentelemetry/proto/resource/v1). */
-function serviceOf(resource: Uint8Array): string {
-  let service = '';
+/** The service.name and service.instance.id of a Resource (opentelemetry/proto/resource/v1). */
+function sourceOf(resource: Uint8Array): Pick<ReceivedSpan, 'service' | 'node'> {
+  const source = { service: '', node: '' };
   eachField(resource, (number, reader) => {
     if (number !== 1) return false;
     let key = '';
@@ -42,14 +44,15 @@ function serviceOf(resource: Uint8Array): string {
       } else return false;
       return true;
     });
-    if (key === 'service.name') service = value;
+    if (key === 'service.name') source.service = value;
+    if (key === 'service.instance.id') source.node = value;
     return true;
   });
-  return service;
+  return source;
 }
 
-function readSpan(bytes: Uint8Array, service: string): ReceivedSpan {
-  const span: ReceivedSpan = { service, name: '', traceId: '', spanId: '', parentId: '', start: 0n, end: 0n };
+function readSpan(bytes: Uint8Array, source: Pick<ReceivedSpan, 'service' | 'node'>): ReceivedSpan {
+  const span: ReceivedSpan = { ...source, name: '', traceId: '', spanId: '', parentId: '', start: 0n, end: 0n };
   eachField(bytes, (number, reader) => {
     if (number === 1) span.traceId = hex(reader.bytes());
     else if (number === 2) span.spanId = hex(reader.bytes());
@@ -68,10 +71,10 @@ export function readSpans(request: Uint8Array): ReceivedSpan[] {
   const spans: ReceivedSpan[] = [];
   eachField(request, (number, reader) => {
     if (number !== 1) return false;
-    let service = '';
+    let source = { service: '', node: '' };
     const scopes: Uint8Array[] = [];
     eachField(reader.bytes(), (inner, resourceSpans) => {
-      if (inner === 1) service = serviceOf(resourceSpans.bytes());
+      if (inner === 1) source = sourceOf(resourceSpans.bytes());
       else if (inner === 2) scopes.push(resourceSpans.bytes());
       else return false;
       return true;
@@ -79,7 +82,7 @@ export function readSpans(request: Uint8Array): ReceivedSpan[] {
     for (const scope of scopes) {
       eachField(scope, (inner, scopeSpans) => {
         if (inner !== 2) return false;
-        spans.push(readSpan(scopeSpans.bytes(), service));
+        spans.push(readSpan(scopeSpans.bytes(), source));
         return true;
       });
     }
@@ -97,7 +100,8 @@ export class OtlpReceiver {
     this.#server = server;
   }
 
-  static async start(): Promise<OtlpReceiver> {
+  /** `forward`: base URL of another receiver that is to get all of it too. */
+  static async start(forward?: string): Promise<OtlpReceiver> {
     const server = createServer();
     const receiver = new OtlpReceiver(server);
     server.on('request', async (request, response) => {
@@ -105,6 +109,7 @@ export class OtlpReceiver {
       for await (const chunk of request) chunks.push(chunk as Buffer);
       const body = Buffer.concat(chunks);
       receiver.spans.push(...readSpans(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body));
+      if (forward !== undefined) await passOn(`${forward}${request.url}`, request.headers, body);
       response.writeHead(200, { 'content-type': 'application/x-protobuf' });
       response.end();
     });
@@ -120,4 +125,12 @@ export class OtlpReceiver {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
   }
+}
+
+async function passOn(url: string, headers: IncomingHttpHeaders, body: Buffer): Promise<void> {
+  const { 'content-type': type = '', 'content-encoding': encoding } = headers;
+  const sent = { 'content-type': type, ...(encoding === undefined ? {} : { 'content-encoding': encoding }) };
+  const response = await fetch(url, { method: 'POST', headers: sent, body: new Uint8Array(body) });
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
+  await response.arrayBuffer();
 }

@@ -65,6 +65,8 @@ export interface LocalClusterOptions {
   /** Sections for every node: stores, bus, and more. */
   toml: string;
   environment?: Record<string, string>;
+  /** More of it for the processes of one node. */
+  environmentOf?(nodeId: string): Record<string, string>;
   /** Instead of a self-signed certificate made for it. */
   mailCertificate?: { cert: string; key: string };
 }
@@ -167,6 +169,7 @@ ${this.#options.toml}
       services: [service],
       environment: {
         ...this.#options.environment,
+        ...this.#options.environmentOf?.(node.id),
         STOA_CLUSTER__LISTEN: `"${node.host}:${node.cluster[service]}"`,
         STOA_HTTP__LISTEN: `"${node.host}:${node.http[service]}"`,
       },

@@ -103,4 +103,19 @@ describe('Balancer', () => {
       state.down = false;
     }
   });
+
+  it('leaves out an instance whose connection does not stand, unless there is no other', async () => {
+    const calls: string[] = [];
+    const usable = { a: false, b: true };
+    const endpoints = (['a', 'b'] as const).map((name) => ({
+      ...endpoint(name, { down: false, calls }),
+      usable: () => usable[name],
+    }));
+    const { client } = new Balancer(definition, endpoints);
+    for (let i = 0; i < 4; i++) await client.getQuota({ accountId: 'x' });
+    expect(calls).toEqual(['b', 'b', 'b', 'b']);
+    usable.b = false;
+    await client.getQuota({ accountId: 'x' });
+    expect(calls).toHaveLength(5);
+  });
 });

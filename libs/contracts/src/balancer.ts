@@ -9,6 +9,8 @@ export interface Endpoint<D extends ServiceDefinition> {
   /** Stable name, such as its address: the rendezvous hash is made with it. */
   readonly name: string;
   readonly client: Client<D>;
+  /** False while its connection is known not to stand; makes one meanwhile. */
+  usable?(): boolean;
 }
 
 export interface BalancerOptions {
@@ -63,7 +65,10 @@ export class Balancer<D extends ServiceDefinition> {
             .sort((a, b) => b.weight - a.weight)
             .map(({ endpoint }) => endpoint);
     const now = this.#now();
-    const healthy = (endpoint: Endpoint<D>) => (this.#ejectedUntil.get(endpoint.name) ?? 0) <= now;
+    // A connection that broke is waited for in the background: a peer that is paused takes connections but says nothing on
+    // them, and a call that had to find out would hang.
+    const healthy = (endpoint: Endpoint<D>) =>
+      (this.#ejectedUntil.get(endpoint.name) ?? 0) <= now && endpoint.usable?.() !== false;
     return [...preferred.filter(healthy), ...preferred.filter((endpoint) => !healthy(endpoint))];
   }
 

@@ -45,6 +45,11 @@ export function createChannel(
   return new GrpcClient(address, credentials, { ...CHANNEL_OPTIONS, ...options });
 }
 
+/** Whether a connection stands; begins to make one where there is none. */
+export function isConnected(channel: GrpcClient): boolean {
+  return channel.getChannel().getConnectivityState(true) === connectivityState.READY;
+}
+
 export interface GrpcClientOptions {
   /** Milliseconds for calls that do not say; see DEFAULT_TIMEOUT_MS. */
   defaultTimeoutMs?: number;

@@ -55,7 +55,10 @@ const running = new Set<ChildProcess>();
 const killAll = () => {
   for (const child of running) child.kill('SIGKILL');
 };
-process.once('exit', killAll);
+process.once('exit', () => {
+  killAll();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** Starts the example, and resolves to its address when it listens. */
 async function startExample(port = 0): Promise<{ address: string; stop(signal?: NodeJS.Signals): Promise<void> }> {
@@ -90,11 +93,7 @@ async function open(address: string, config: object = {}): Promise<MemoryStore> 
   return remote.create(remoteConfig.parse({ address, config, timeout: '5s' }), context);
 }
 
-afterAll(() => {
-  killAll();
-  process.removeListener('exit', killAll);
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(killAll);
 
 if (lack !== undefined) {
   describe.skip(`a memory store in Python (${lack})`, () => {

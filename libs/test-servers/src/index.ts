@@ -1,5 +1,5 @@
 export { type EnsureOptions, ensure, given, missing, type ServerName } from './catalog.ts';
-export { type Jaeger, startJaeger } from './jaeger.ts';
+export { findJaeger, type Jaeger, startJaeger } from './jaeger.ts';
 export { type NatsCluster, type NatsOptions, type NatsServer, startNats, startNatsCluster } from './nats.ts';
 export { type PgBouncer, startPgBouncer } from './pgbouncer.ts';
 export { createPostgresDatabase, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts';

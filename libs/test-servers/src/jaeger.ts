@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { given, program } from './catalog.ts';
+import { CATALOG, given, program } from './catalog.ts';
 import { accepts, freePorts, noteUse, removeFolder, ServerProcess, temporaryFolder } from './process.ts';
 
 export interface Jaeger {
@@ -66,4 +66,9 @@ exporters:
       removeFolder(folder);
     },
   };
+}
+
+/** Address or program of a Jaeger that is there already; the tests do not wait ten minutes for one to be built. */
+export function findJaeger(): string | undefined {
+  return given('jaeger') ?? CATALOG.jaeger.find();
 }

@@ -5,6 +5,7 @@ import {
   createChannel,
   createGrpcClient,
   createInProcessClient,
+  isConnected,
   type ServiceDefinition,
 } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
@@ -27,6 +28,9 @@ export function ownersOf(modules: readonly ServiceModule[]): Map<string, Service
  */
 const KEEPALIVE = { 'grpc.keepalive_time_ms': 2_000, 'grpc.keepalive_timeout_ms': 3_000 };
 
+/** A connection that never stood is waited for no longer than this where there are others. */
+const FIRST_CONNECTION_MS = 1_000;
+
 type Caller = (request: unknown, options?: ClientCallOptions) => unknown;
 
 /** A stream that fails at once. */
@@ -42,6 +46,7 @@ export class Channels {
   readonly #local: ReadonlySet<ServiceName>;
   readonly #bindings = new Map<string, ContractBinding>();
   readonly #remote = new Map<string, ReturnType<typeof createChannel>>();
+  readonly #connections = new Map<string, { stood: boolean; askedAt: number | undefined }>();
 
   constructor(cluster: CoreConfig['cluster'], owners: ReadonlyMap<string, ServiceName>, local: readonly ServiceName[]) {
     this.#cluster = cluster;
@@ -100,9 +105,32 @@ export class Channels {
         channel = createChannel(name, channelCredentials(this.#cluster.tls, address), KEEPALIVE);
         this.#remote.set(name, channel);
       }
-      return { name, client: createGrpcClient(definition, channel) };
+      const connection = channel;
+      return {
+        name,
+        client: createGrpcClient(definition, connection),
+        usable: this.#usability(name, connection),
+      };
     });
     return new Balancer(definition, endpoints).client;
+  }
+
+  /** Whether calls had better go to this address; the same answer for every contract that is spoken with it. */
+  #usability(name: string, channel: ReturnType<typeof createChannel>): () => boolean {
+    let known = this.#connections.get(name);
+    if (known === undefined) {
+      known = { stood: false, askedAt: undefined };
+      this.#connections.set(name, known);
+    }
+    const connection = known;
+    return () => {
+      if (isConnected(channel)) {
+        connection.stood = true;
+        return true;
+      }
+      connection.askedAt ??= Date.now();
+      return !connection.stood && Date.now() - connection.askedAt < FIRST_CONNECTION_MS;
+    };
   }
 
   close(): void {
