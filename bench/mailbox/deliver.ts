@@ -5,7 +5,7 @@ import { MemoryBlobStore } from '../../services/store-router/test/support/memory
 import { deliverTo, newAccount, testRouter } from '../../services/store-router/test/support/router.ts';
 
 /*
- * Deliveries a second, each its own message of 4 KiB, at several concurrencies:
+ * Deliveries a second, each its own message of 4 KiB (--size), at several concurrencies:
  *   node --conditions=stoa-source bench/mailbox/deliver.ts [--accounts 100] [--seconds 4] [--routers 2] [--folder DIR] [--bodies inline]
  * Bodies: "inline" in the data store as by default, "files" a file for each, "none" in memory.
  */
@@ -14,13 +14,14 @@ const { values } = parseArgs({
     accounts: { type: 'string', default: '100' },
     seconds: { type: 'string', default: '4' },
     concurrency: { type: 'string', default: '1,20,100' },
+    size: { type: 'string', default: '4096' },
     bodies: { type: 'string', default: 'inline' },
     routers: { type: 'string', default: '1' },
     folder: { type: 'string' },
   },
 });
 
-const stores = await embeddedStores(values.folder);
+const stores = await embeddedStores(values.folder, '1 MiB');
 const places = { inline: stores.blobs, files: stores.outer, none: new MemoryBlobStore(Date.now) };
 const blobs = places[values.bodies as keyof typeof places];
 if (blobs === undefined) throw new Error(`--bodies: ${Object.keys(places).join(', ')}`);
@@ -30,7 +31,7 @@ const routers = Array.from({ length: Number(values.routers) }, () =>
 const accounts: string[] = [];
 for (let i = 0; i < Number(values.accounts); i++) accounts.push(await newAccount(routers[0]!));
 
-const filler = 'The quick brown fox jumps over the lazy dog. 0123456789.....\r\n'.repeat(64);
+const filler = 'The quick brown fox jumps over the lazy dog. 0123456789.....\r\n'.repeat(Math.ceil(Number(values.size) / 64));
 const body = (n: number) =>
   Buffer.from(
     `From: a@example.test\r\nTo: b@example.test\r\nSubject: message ${n}\r\n\r\n${filler}${Math.random()}\r\n`,

@@ -105,7 +105,7 @@ describe.each(SHAPES)('one trace for one message, %s', (shape) => {
 
 /** The spans as a tree with their times in milliseconds, for the documentation. */
 function treeOf(spans: readonly ReceivedSpan[]): string {
-  const first = spans.reduce((least, { start }) => (start < least ? start : least), spans[0]?.start ?? 0n);
+  const [first = 0n] = spans.map(({ start }) => start).sort((a, b) => Number(a - b));
   const ms = (time: bigint) => (Number(time) / 1e6).toFixed(1);
   const lines = (parent: string, depth: number): string[] =>
     spans

@@ -89,6 +89,8 @@ export function storesToml({ postgres, s3, redis, nats, name }: StoreAddresses):
 driver = "postgres"
 url = "${postgres}"
 [blob]
+driver = "inline"
+[blob.outer]
 driver = "s3"
 endpoint = "${s3.endpoint}"
 region = "${s3.region}"

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { answers, command, MissingTool } from './step.ts';
+import { answers, CostlyTool, command, MissingTool } from './step.ts';
 
 /** Kept between runs, and apart from the repository: none of this is needed to build or run Stoa. */
 const cache = process.env['STOA_DEPLOY_TOOLS'] ?? join(homedir(), '.cache/stoa-tools/deploy');
@@ -72,7 +72,12 @@ export function dockerCompose(): [program: string, ...args: string[]] {
     if (version !== undefined && !version.startsWith('1.')) return [program];
   }
   if (!answers('go', 'version')) {
-    throw new MissingTool('Docker Compose 2 is missing: install docker-compose-plugin, or Go, which builds it');
+    throw new CostlyTool('Docker Compose 2 is missing: install docker-compose-plugin, or Go, which builds it');
+  }
+  if (process.env['STOA_BUILD_COMPOSE'] === undefined) {
+    throw new CostlyTool(
+      'Docker Compose 2 is missing: install docker-compose-plugin, or set STOA_BUILD_COMPOSE=1 to build it',
+    );
   }
   const folder = join(cache, 'compose');
   mkdirSync(folder, { recursive: true });
@@ -87,7 +92,7 @@ export function dockerCompose(): [program: string, ...args: string[]] {
       timeoutMs: BUILD_TIMEOUT_MS,
     });
   } catch (error) {
-    throw new MissingTool(`Docker Compose 2 is missing, and Go cannot build it:\n${(error as Error).message}`);
+    throw new CostlyTool(`Docker Compose 2 is missing, and Go cannot build it:\n${(error as Error).message}`);
   }
   return [built];
 }

@@ -50,15 +50,12 @@ try {
   lack = `no Python with grpcio: ${(error as Error).message.split('\n')[0]}`;
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'stoa-python-'));
+const folder = lack === undefined ? mkdtempSync(join(tmpdir(), 'stoa-python-')) : '';
 const running = new Set<ChildProcess>();
 const killAll = () => {
   for (const child of running) child.kill('SIGKILL');
 };
-process.once('exit', () => {
-  killAll();
-  rmSync(folder, { recursive: true, force: true });
-});
+process.once('exit', killAll);
 
 /** Starts the example, and resolves to its address when it listens. */
 async function startExample(port = 0): Promise<{ address: string; stop(signal?: NodeJS.Signals): Promise<void> }> {
@@ -93,7 +90,10 @@ async function open(address: string, config: object = {}): Promise<MemoryStore> 
   return remote.create(remoteConfig.parse({ address, config, timeout: '5s' }), context);
 }
 
-afterAll(killAll);
+afterAll(() => {
+  killAll();
+  if (folder !== '') rmSync(folder, { recursive: true, force: true });
+});
 
 if (lack !== undefined) {
   describe.skip(`a memory store in Python (${lack})`, () => {

@@ -181,7 +181,7 @@ async function* addNew(
     for (const { key, value } of rows) {
       options.signal?.throwIfAborted();
       const uid = lastNumber(key);
-      const fields = await fieldsOf(context, decodeMessageRow(value).blobId, call);
+      const fields = await fieldsOf(context, decodeMessageRow(value), call);
       documents.push({ uid, fields });
       for (const field of Object.values(fields)) text += field.length;
       if (documents.length >= DOCUMENTS_PER_BATCH || text >= TEXT_PER_BATCH) {
@@ -202,12 +202,12 @@ async function* addNew(
 
 async function fieldsOf(
   { blobs, extractText, logger }: IndexContext,
-  blobId: Uint8Array,
+  { blobId, size }: Pick<MessageRow, 'blobId' | 'size'>,
   call: { signal: AbortSignal | undefined },
 ): Promise<SearchDocument['fields']> {
   const chunks: Uint8Array[] = [];
   try {
-    for await (const chunk of blobs.get(blobKey(blobId), call)) chunks.push(chunk);
+    for await (const chunk of blobs.get(blobKey(blobId), { ...call, size })) chunks.push(chunk);
   } catch (error) {
     // Purged with its message while this was running, or lost: either way there is nothing to find in it.
     if (!hasCode(error, 'not-found')) throw error;

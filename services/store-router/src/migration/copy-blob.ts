@@ -17,7 +17,7 @@ export async function copyBlob(
   if (info === undefined) return false;
   const there = await to.blobs.head(key, { signal });
   if (there?.size === info.size) return true;
-  const checked = checkedContent(key, from.blobs.get(key, { signal }));
+  const checked = checkedContent(key, from.blobs.get(key, { size: info.size, signal }));
   try {
     await to.blobs.put(key, checked, { size: info.size, signal });
     return true;

@@ -25,7 +25,7 @@ export async function inlineBlobs(data: DataStore, outer: BlobStore, threshold =
 }
 
 /** The embedded stores in a temporary folder, loaded by name as the plugin loader does; `outer`: all blobs in files. */
-export async function embeddedStores(parent = tmpdir()) {
+export async function embeddedStores(parent = tmpdir(), threshold = '64 KiB') {
   const directory = await mkdtemp(join(parent, 'stoa-stores-'));
   const data = (await open('@stoa/driver-data-lmdb', {}, { dataDirectory: directory })) as DataStore;
   const outer = (await open('@stoa/driver-blob-fs', {}, { dataDirectory: directory })) as BlobStore;
@@ -33,7 +33,7 @@ export async function embeddedStores(parent = tmpdir()) {
     directory,
     data,
     outer,
-    blobs: await inlineBlobs(data, outer),
+    blobs: await inlineBlobs(data, outer, threshold),
     async close() {
       await data.close();
       await outer.close();
