@@ -31,7 +31,9 @@ const routers = Array.from({ length: Number(values.routers) }, () =>
 const accounts: string[] = [];
 for (let i = 0; i < Number(values.accounts); i++) accounts.push(await newAccount(routers[0]!));
 
-const filler = 'The quick brown fox jumps over the lazy dog. 0123456789.....\r\n'.repeat(Math.ceil(Number(values.size) / 64));
+const filler = 'The quick brown fox jumps over the lazy dog. 0123456789.....\r\n'.repeat(
+  Math.ceil(Number(values.size) / 64),
+);
 const body = (n: number) =>
   Buffer.from(
     `From: a@example.test\r\nTo: b@example.test\r\nSubject: message ${n}\r\n\r\n${filler}${Math.random()}\r\n`,

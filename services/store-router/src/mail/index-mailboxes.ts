@@ -4,7 +4,7 @@ import type { Logger } from '@stoa/service-kit';
 import type { Accounts } from '../account/accounts.ts';
 import { BinaryReader, BinaryWriter } from '../account/binary.ts';
 import { accountIds } from '../account/purge-accounts.ts';
-import { decodeMessageRow, decodeVanished, type MailboxStatus } from '../account/rows.ts';
+import { decodeMessageRow, decodeVanished, type MailboxStatus, type MessageRow } from '../account/rows.ts';
 import { blobKey } from '../body/blob-key.ts';
 import { AccountKeys, isMailboxStateKey, lastNumber } from '../keys.ts';
 import { readStatus } from './delta.ts';
