@@ -17,17 +17,21 @@ export default {
     },
     {
       name: 'driver-imports-core',
-      comment: 'A driver needs what a stranger has: the plugin SDK, and packages from npm, of which libs/redis is one.',
+      comment:
+        'A driver needs what a stranger has: the plugin SDK, and packages from npm, among them libs/redis and libs/config-values.',
       severity: 'error',
       from: { path: '^drivers/([^/]+)/', pathNot: '(\\.test(-support)?\\.ts$|^drivers/[^/]+/test/)' },
-      to: { path: '^(services|apps|libs|drivers)/', pathNot: '^(libs/(plugin-sdk|redis)/|drivers/$1/)' },
+      to: { path: '^(services|apps|libs|drivers)/', pathNot: '^(libs/(plugin-sdk|redis|config-values)/|drivers/$1/)' },
     },
     {
       name: 'driver-test-imports-core',
       comment: 'Tests of drivers also start real servers.',
       severity: 'error',
       from: { path: '^drivers/([^/]+)/.*(\\.test(-support)?\\.ts$|/test/)' },
-      to: { path: '^(services|apps|libs|drivers)/', pathNot: '^(libs/(plugin-sdk|redis|test-servers)/|drivers/$1/)' },
+      to: {
+        path: '^(services|apps|libs|drivers)/',
+        pathNot: '^(libs/(plugin-sdk|redis|config-values|test-servers)/|drivers/$1/)',
+      },
     },
     {
       name: 'mail-does-no-io',

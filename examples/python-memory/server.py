@@ -24,7 +24,7 @@ CONFIG_SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
     "properties": {
-        "maxBytes": {
+        "max-size": {
             "type": "integer",
             "minimum": 1024,
             "default": DEFAULT_MAX_BYTES,
@@ -67,7 +67,7 @@ class Driver:
         config = read_config(text)
         with self._lock:
             if self._config is None:
-                self._config, self._store = config, Store(config["maxBytes"])
+                self._config, self._store = config, Store(config["max-size"])
             elif config != self._config:
                 raise Refused("failed-precondition", "this process serves somebody else with another configuration")
 
@@ -82,10 +82,10 @@ def read_config(text: str) -> dict:
     for key in config:
         if key not in CONFIG_SCHEMA["properties"]:
             raise Refused("invalid-argument", f"{key}: no such key")
-    max_bytes = config.get("maxBytes", DEFAULT_MAX_BYTES)
+    max_bytes = config.get("max-size", DEFAULT_MAX_BYTES)
     if type(max_bytes) is not int or max_bytes < 1024:
-        raise Refused("invalid-argument", "maxBytes: expected a whole number of at least 1024")
-    return {"maxBytes": max_bytes}
+        raise Refused("invalid-argument", "max-size: expected a whole number of at least 1024")
+    return {"max-size": max_bytes}
 
 
 class PluginService(plugin.PluginServiceServicer):

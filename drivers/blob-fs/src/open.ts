@@ -23,7 +23,7 @@ export async function openStore(config: Config, context: DriverContext): Promise
     const directories = new Directories(blobs);
     await directories.sync(root);
     await directories.sync(dirname(root));
-    const removed = await removeRemains(temporary, Date.now() - config.temporaryHours * 3_600_000);
+    const removed = await removeRemains(temporary, Date.now() - config.temporaryAge);
     if (removed > 0) context.logger.info({ removed, path: temporary }, 'removed the remains of interrupted writes');
     return new FileSystemStore(blobs, temporary, directories);
   } catch (error) {

@@ -1,5 +1,5 @@
+import { byteSize } from '@stoa/config-values';
 import { z } from 'zod';
-import { byteSize } from './quantities.ts';
 
 export const configSchema = z.strictObject({
   threshold: byteSize('0 B', '1 MiB')

@@ -199,9 +199,9 @@ describe('the configuration', () => {
   });
 
   it.each([
-    [{ threshold: '2 MiB' }, /0 B to 1 MiB/],
+    [{ threshold: '2 MiB' }, /at least 0 B and at most 1 MiB/],
     [{ threshold: 65536 }, /expected string/],
-    [{ threshold: 'much' }, /0 B to 1 MiB/],
+    [{ threshold: 'much' }, /expected a size/],
     [{ outer: 'fs' }, /expected object/],
     [{ outer: { driver: 3 } }, /expected string/],
     [{ path: 'blobs' }, /path/],

@@ -28,9 +28,9 @@ describe('the configuration', () => {
     [{ bucket: 'mail', 'secret-key-file': 'a' }, /^access-key: a secret key needs/],
     [{ bucket: 'mail', 'access-key': 'a', 'access-key-file': 'a', 'secret-key': 'b' }, /^access-key-file: .*exclude/],
     [{ bucket: 'mail', 'kms-key-id': 'k' }, /^kms-key-id: needs "server-side-encryption"/],
-    [{ bucket: 'mail', 'part-size': '1 MiB' }, /^part-size: expected 5 MiB to 1 GiB/],
-    [{ bucket: 'mail', 'part-size': '8 apples' }, /^part-size: expected .*units: B, KiB/],
-    [{ bucket: 'mail', 'request-timeout': 'soon' }, /^request-timeout: expected .*such as "10s"/],
+    [{ bucket: 'mail', 'part-size': '1 MiB' }, /^part-size: expected at least 5 MiB and at most 1 GiB/],
+    [{ bucket: 'mail', 'part-size': '8 apples' }, /^part-size: expected .*units: B, kB/],
+    [{ bucket: 'mail', 'request-timeout': 'soon' }, /^request-timeout: expected .*such as "30s"/],
     [{ bucket: 'mail', 'max-connections': 0 }, /^max-connections: /],
     [{ bucket: 'mail', buckets: 'x' }, /Unrecognized key/],
   ])('%j is refused', (config, expected) => {

@@ -1,5 +1,5 @@
+import { byteSize, duration } from '@stoa/config-values';
 import { z } from 'zod';
-import { byteSize, duration } from './quantities.ts';
 
 const prefixPattern = /^$|^(?!\/)[0-9a-zA-Z/_.-]+$/;
 

@@ -4,8 +4,8 @@ import { LocalBus } from './bus.ts';
 const errors: object[] = [];
 const logger = { debug() {}, info() {}, warn() {}, error: (fields: object) => errors.push(fields) };
 
-function makeBus(settings: Partial<{ channel: string; maxQueuedMessages: number; maxQueuedBytes: number }> = {}) {
-  return new LocalBus({ channel: 'test', maxQueuedMessages: 10, maxQueuedBytes: 1000, ...settings }, logger);
+function makeBus(settings: Partial<{ channel: string; maxQueuedMessages: number; maxQueuedSize: number }> = {}) {
+  return new LocalBus({ channel: 'test', maxQueuedMessages: 10, maxQueuedSize: 1000, ...settings }, logger);
 }
 
 /** Keeps the calls as text; `until` waits for one. */

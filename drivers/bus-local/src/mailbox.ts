@@ -2,7 +2,7 @@ import type { BusListener, DriverLogger } from '@stoa/plugin-sdk';
 
 interface Limits {
   maxQueuedMessages: number;
-  maxQueuedBytes: number;
+  maxQueuedSize: number;
 }
 
 /** Handed over without a pause for other work; bounds how long the event loop is held. */
@@ -28,8 +28,7 @@ export class Mailbox {
   /** The payload is shared with other listeners; each gets a copy of its own when its turn comes. */
   offer(payload: Uint8Array): void {
     const full =
-      this.#queue.length >= this.#limits.maxQueuedMessages ||
-      this.#bytes + payload.length > this.#limits.maxQueuedBytes;
+      this.#queue.length >= this.#limits.maxQueuedMessages || this.#bytes + payload.length > this.#limits.maxQueuedSize;
     // After the first loss all is dropped until the listener knows: it will read anew anyway.
     if (full) this.#lost = true;
     if (!this.#lost) {

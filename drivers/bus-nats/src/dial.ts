@@ -11,20 +11,20 @@ import type { Settings, TlsSettings } from './settings.ts';
  * sends them later, when their publishers were told otherwise.
  */
 export async function dial(settings: Settings, address: Address, role = ''): Promise<NatsConnection> {
-  const { tls, connectTimeoutMs, login, loginKeys } = settings;
+  const { tls, connectTimeout, login, loginKeys } = settings;
   const place = `NATS at ${describeAddress(address)}`;
-  const greeting = await readGreeting(address, connectTimeoutMs);
-  refuseUnfit(place, tls !== undefined, greeting);
+  const greeting = await readGreeting(address, connectTimeout);
+  refuseUnfit(place, tls, greeting);
   const options: ConnectionOptions = {
     servers: [describeAddress(address)],
     name: settings.name + role,
-    timeout: connectTimeoutMs,
+    timeout: connectTimeout,
     reconnect: false,
     // The system resolves names: its hosts file counts too.
     resolve: false,
     ignoreClusterUpdates: false,
     noAsyncTraces: true,
-    pingInterval: settings.pingIntervalMs,
+    pingInterval: settings.pingInterval,
     maxPingOut: settings.maxPings,
     tls: tls === undefined ? null : tlsOptions(tls, address),
     ...(login === undefined ? {} : { authenticator: login }),
@@ -36,12 +36,15 @@ export async function dial(settings: Settings, address: Address, role = ''): Pro
   }
 }
 
-function refuseUnfit(place: string, secure: boolean, { tlsOffered, tlsRequired, maxPayload }: Greeting): void {
+function refuseUnfit(place: string, tls: TlsSettings | undefined, greeting: Greeting): void {
+  const { tlsOffered, tlsRequired, tlsVerify, maxPayload } = greeting;
+  const secure = tls !== undefined;
   const refuse = (message: string) => {
     throw new StoaError('invalid-configuration', `${place} ${message}`);
   };
   if (tlsRequired && !secure) refuse('asks for TLS: write tls:// in "servers", or set "tls"');
   if (secure && !tlsOffered) refuse('offers no TLS: remove "tls", or give the server a certificate');
+  if (secure && tlsVerify && tls.cert === undefined) refuse('wants a certificate: set "cert" and "key" of "tls"');
   if (maxPayload < MAX_BUS_PAYLOAD_BYTES)
     refuse(`takes messages of ${maxPayload} octets only: raise its max_payload to ${MAX_BUS_PAYLOAD_BYTES}`);
 }

@@ -101,7 +101,12 @@ describe('a single server', () => {
 
   it('that stops answering is noticed by pings, and a publisher does not wait longer than its time', async () => {
     const server = await single();
-    const config = { servers: [server.url], pingIntervalMs: 200, publishTimeoutMs: 300, connectTimeoutMs: 300 };
+    const config = {
+      servers: [server.url],
+      'ping-interval': '200ms',
+      'publish-timeout': '300ms',
+      'connect-timeout': '300ms',
+    };
     const { bus, listener } = await open(config);
     server.signal('SIGSTOP');
     closing.push(async () => server.signal('SIGCONT'));
@@ -121,7 +126,7 @@ describe('a single server', () => {
     const proxies = await startToxiproxy();
     closing.push(() => proxies.stop());
     const line = await proxies.proxy(server.host, server.port);
-    const short = { pingIntervalMs: 200, publishTimeoutMs: 400, connectTimeoutMs: 300 };
+    const short = { 'ping-interval': '200ms', 'publish-timeout': '400ms', 'connect-timeout': '300ms' };
     const config = { servers: [`${line.host}:${line.port}`], discover: false, ...short };
     const { bus, listener } = await open(config);
     const heal = await line.add({ type: 'bandwidth', stream: 'upstream', attributes: { rate: 0 } });
@@ -143,7 +148,7 @@ describe('a single server', () => {
     closing.push(() => proxies.stop());
     const line = await proxies.proxy(server.host, server.port);
     // Pings do not find it first.
-    const slow = await open({ servers: [`${line.host}:${line.port}`], discover: false, pingIntervalMs: 60_000 });
+    const slow = await open({ servers: [`${line.host}:${line.port}`], discover: false, 'ping-interval': '60000ms' });
     const fast = await openBus({ servers: [server.url] });
     closing.push(() => fast.close());
     const heal = await line.add({ type: 'bandwidth', stream: 'downstream', attributes: { rate: 1 } });
@@ -194,7 +199,7 @@ describe('a cluster of three', () => {
   it('two servers that are no cluster: the subscription does not stand, and the log says why', async () => {
     const [one, two] = [await single(), await single()];
     const lines: LogLine[] = [];
-    const config = { servers: [one.url, two.url], connectTimeoutMs: 300, publishTimeoutMs: 300 };
+    const config = { servers: [one.url, two.url], 'connect-timeout': '300ms', 'publish-timeout': '300ms' };
     const bus = await openBus(config, testContext(lines));
     closing.push(() => bus.close());
     await expect(bus.subscribe(TOPIC, new Recorder())).rejects.toMatchObject({ code: 'unavailable' });

@@ -6,6 +6,8 @@ import { type Address, describeAddress } from './address.ts';
 export interface Greeting {
   readonly tlsOffered: boolean;
   readonly tlsRequired: boolean;
+  /** The server wants a certificate of each client. */
+  readonly tlsVerify: boolean;
   readonly maxPayload: number;
 }
 
@@ -55,6 +57,7 @@ function parse(line: string): Greeting | undefined {
     return {
       tlsOffered: info['tls_available'] === true || info['tls_required'] === true,
       tlsRequired: info['tls_required'] === true,
+      tlsVerify: info['tls_verify'] === true,
       maxPayload: Number(info['max_payload'] ?? 0),
     };
   } catch {

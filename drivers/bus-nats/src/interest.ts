@@ -86,8 +86,8 @@ export class Interest {
     const { connection, serverId } = await this.#scout(server);
     // One that cannot be reached from here, or is the server of this connection under another address.
     if (connection === undefined || serverId === own) return;
-    const { connectTimeoutMs } = this.#settings;
-    const deadline = performance.now() + connectTimeoutMs;
+    const { connectTimeout } = this.#settings;
+    const deadline = performance.now() + connectTimeout;
     for (let pause = PROBE_MIN_MS; !heard.has(serverId); pause = Math.min(pause * 2, PROBE_MAX_MS)) {
       if (signal.aborted) throw new StoaError('unavailable', 'the connection was closed');
       // It was killed meanwhile; whoever was connected to it is elsewhere now.
@@ -121,8 +121,8 @@ export class Interest {
 
   async #open(server: Address): Promise<Scout> {
     try {
-      const connectTimeoutMs = Math.min(this.#settings.connectTimeoutMs, SCOUT_TIMEOUT_MS);
-      const connection = await dial({ ...this.#settings, connectTimeoutMs }, server, '-scout');
+      const connectTimeout = Math.min(this.#settings.connectTimeout, SCOUT_TIMEOUT_MS);
+      const connection = await dial({ ...this.#settings, connectTimeout }, server, '-scout');
       return { connection, serverId: connection.info?.server_id ?? '' };
     } catch (error) {
       const place = describeAddress(server);

@@ -75,7 +75,7 @@ export class Link {
    * Gives up this connection, if it is still the current one, and makes another after the pause (ms): all nodes lose a
    * server at the same moment, and come to the next one a little apart.
    */
-  drop(line: Line, reason: string, pauseMs = Math.random() * this.#settings.reconnectMinMs): void {
+  drop(line: Line, reason: string, pauseMs = Math.random() * this.#settings.reconnectMin): void {
     if (this.#line !== line) return;
     this.#line = undefined;
     void line.connection.close();
@@ -156,7 +156,7 @@ export class Link {
         if (operation === 'publish' && subject !== undefined) this.#events.onRefused(subject);
         // Only a new connection tells whether it is allowed again.
         if (operation === 'subscription')
-          this.drop(line, `no permission to subscribe to ${subject}`, this.#settings.reconnectMaxMs);
+          this.drop(line, `no permission to subscribe to ${subject}`, this.#settings.reconnectMax);
         break;
       }
     }

@@ -32,7 +32,7 @@ export class Publisher {
   publish(subject: string, payload: Uint8Array): Promise<void> {
     const line = this.#link.current;
     if (line === undefined) return Promise.reject(this.#link.failure);
-    if (this.#bytes + payload.length > this.#settings.maxPendingBytes)
+    if (this.#bytes + payload.length > this.#settings.maxPendingSize)
       return Promise.reject(new StoaError('resource-exhausted', 'too many messages wait to be taken by NATS'));
     try {
       // The client keeps it until the end of this turn; the caller may change it before.
@@ -87,9 +87,9 @@ export class Publisher {
     this.#batch = undefined;
     if (batch === undefined) return;
     const late = setTimeout(() => {
-      const message = `${placeOf(line)}: no answer within ${this.#settings.publishTimeoutMs} ms`;
+      const message = `${placeOf(line)}: no answer within ${this.#settings.publishTimeout} ms`;
       settleAll(new StoaError('unavailable', message));
-    }, this.#settings.publishTimeoutMs);
+    }, this.#settings.publishTimeout);
     const settleAll = (error?: StoaError) => {
       clearTimeout(late);
       for (const entry of batch) entry.settle(error);

@@ -66,16 +66,16 @@ type ReadText = (key: string, file: string | undefined) => Promise<string | unde
 async function readLogin(config: Config, text: ReadText): Promise<Pick<Settings, 'login' | 'loginKeys'>> {
   const secret = async (key: string, file: string | undefined) => (await text(key, file))?.trim();
   if (config.user !== undefined) {
-    const password = config.password ?? (await secret('passwordFile', config.passwordFile));
-    return { login: usernamePasswordAuthenticator(config.user, password), loginKeys: '"user" and "passwordFile"' };
+    const password = config.password ?? (await secret('password-file', config.passwordFile));
+    return { login: usernamePasswordAuthenticator(config.user, password), loginKeys: '"user" and "password-file"' };
   }
-  const token = config.token ?? (await secret('tokenFile', config.tokenFile));
-  if (token !== undefined) return { login: tokenAuthenticator(token), loginKeys: '"token" or "tokenFile"' };
-  const seed = await secret('nkeyFile', config.nkeyFile);
-  if (seed !== undefined) return tried('nkeyFile', nkeyAuthenticator(Buffer.from(seed)));
-  const creds = await text('credsFile', config.credsFile);
-  if (creds !== undefined) return tried('credsFile', credsAuthenticator(Buffer.from(creds)));
-  return { login: undefined, loginKeys: '"user" and "passwordFile", "token", "nkeyFile" or "credsFile"' };
+  const token = config.token ?? (await secret('token-file', config.tokenFile));
+  if (token !== undefined) return { login: tokenAuthenticator(token), loginKeys: '"token" or "token-file"' };
+  const seed = await secret('nkey-file', config.nkeyFile);
+  if (seed !== undefined) return tried('nkey-file', nkeyAuthenticator(Buffer.from(seed)));
+  const creds = await text('creds-file', config.credsFile);
+  if (creds !== undefined) return tried('creds-file', credsAuthenticator(Buffer.from(creds)));
+  return { login: undefined, loginKeys: '"user" and "password-file", "token", "nkey-file" or "creds-file"' };
 }
 
 /** Signs something, so that a broken file is found now and not by a server. */

@@ -65,17 +65,17 @@ describe('logins', () => {
     const { url } = await start({ user: { name: 'stoa', password: 'secret' } });
     writeFileSync(join(folder, 'password'), 'secret\n');
     await works({ servers: [url], user: 'stoa', password: 'secret' });
-    await works({ servers: [url], user: 'stoa', passwordFile: 'password' });
+    await works({ servers: [url], user: 'stoa', 'password-file': 'password' });
     const wrong = await refusal({ servers: [url], user: 'stoa', password: 'wrong-one' });
-    expect(wrong).toMatchObject(invalid(/refuses the login; check "user" and "passwordFile"/));
-    expect(await refusal({ servers: [url] })).toMatchObject(invalid(/refuses the login; check "user".*"credsFile"/));
+    expect(wrong).toMatchObject(invalid(/refuses the login; check "user" and "password-file"/));
+    expect(await refusal({ servers: [url] })).toMatchObject(invalid(/refuses the login; check "user".*"creds-file"/));
   });
 
   it('a token', async () => {
     const { url } = await start({ token: 'secret' });
     writeFileSync(join(folder, 'token'), 'secret\n');
     await works({ servers: [url], token: 'secret' });
-    await works({ servers: [url], tokenFile: 'token' });
+    await works({ servers: [url], 'token-file': 'token' });
     expect(await refusal({ servers: [url], token: 'wrong-one' })).toMatchObject(invalid(/"token"/));
   });
 
@@ -85,17 +85,17 @@ describe('logins', () => {
     writeFileSync(join(folder, 'unknown.nk'), unknown.getSeed());
     writeFileSync(join(folder, 'broken.nk'), 'secret');
     const { url } = await startWith(`authorization: { users: [ { nkey: ${known.getPublicKey()} } ] }`);
-    await works({ servers: [url], nkeyFile: 'known.nk' });
-    expect(await refusal({ servers: [url], nkeyFile: 'unknown.nk' })).toMatchObject(invalid(/check "nkeyFile"/));
-    expect(await refusal({ servers: [url], nkeyFile: 'broken.nk' })).toMatchObject(invalid(/^nkeyFile: /));
+    await works({ servers: [url], 'nkey-file': 'known.nk' });
+    expect(await refusal({ servers: [url], 'nkey-file': 'unknown.nk' })).toMatchObject(invalid(/check "nkey-file"/));
+    expect(await refusal({ servers: [url], 'nkey-file': 'broken.nk' })).toMatchObject(invalid(/^nkey-file: /));
   });
 
   it('a credentials file', async () => {
     const { conf, creds } = writeOperatorFiles(folder);
     const other = writeOperatorFiles(temporaryFolder('nats-other'));
     const { url } = await start({ args: ['-c', conf] });
-    await works({ servers: [url], credsFile: creds });
-    expect(await refusal({ servers: [url], credsFile: other.creds })).toMatchObject(invalid(/check "credsFile"/));
+    await works({ servers: [url], 'creds-file': creds });
+    expect(await refusal({ servers: [url], 'creds-file': other.creds })).toMatchObject(invalid(/check "creds-file"/));
   });
 
   it('the permissions of the README are enough; without one of them the start fails', async () => {
@@ -139,7 +139,7 @@ describe('TLS', () => {
     await works({ servers: [server.url], ...login });
     await works({ servers: [`${server.host}:${server.port}`], ...login });
     await works({ servers: [`tls://localhost:${server.port}`], ...login });
-    await works({ servers: [server.url], ...login, tls: { ca: tls.ca, serverName: 'localhost' } });
+    await works({ servers: [server.url], ...login, tls: { ca: tls.ca, 'server-name': 'localhost' } });
   });
 
   it('of another authority, for another name, or with a wrong key is refused', async () => {
@@ -147,7 +147,7 @@ describe('TLS', () => {
     expect(await refusal({ servers })).toMatchObject(invalid(/TLS failed.*check "tls"/));
     const other = makeTlsFiles(temporaryFolder('nats-tls-other'));
     expect(await refusal({ servers, tls: { ca: other.ca } })).toMatchObject(invalid(/TLS failed/));
-    const name = { ca: tls.ca, serverName: 'nats.example' };
+    const name = { ca: tls.ca, 'server-name': 'nats.example' };
     expect(await refusal({ servers, tls: name })).toMatchObject(invalid(/ERR_TLS_CERT_ALTNAME_INVALID/));
     const mixed = { ca: tls.ca, cert: tls.cert, key: other.key };
     expect(await refusal({ servers, tls: mixed })).toMatchObject(invalid(/TLS failed/));
@@ -167,9 +167,9 @@ describe('TLS', () => {
   it('a certificate of the client, where the server wants one', async () => {
     const { url } = await start({ tls, args: ['--tlsverify'] });
     await works({ servers: [url], tls: { ...tls } });
-    expect(await refusal({ servers: [url], tls: { ca: tls.ca } })).toMatchObject({
-      message: expect.stringMatching(/certificate/i),
-    });
+    expect(await refusal({ servers: [url], tls: { ca: tls.ca } })).toMatchObject(
+      invalid(/wants a certificate: set "cert" and "key"/),
+    );
   });
 });
 
@@ -192,7 +192,7 @@ describe('what is reached is not what was configured', () => {
     closing.push(() => redis.stop());
     const silent = await listen(() => {});
     const chatty = await listen((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
-    const short = { connectTimeoutMs: 200 };
+    const short = { 'connect-timeout': '200ms' };
     const quiet = { code: 'unavailable', message: expect.stringContaining('that it is a NATS server') as unknown };
     expect(await refusal({ servers: [`127.0.0.1:${silent}`], ...short })).toMatchObject(quiet);
     expect(await refusal({ servers: [`127.0.0.1:${redis.port}`], ...short })).toMatchObject(quiet);
@@ -211,10 +211,10 @@ describe('what is reached is not what was configured', () => {
     [{ servers: [] }, /./],
     [{ user: 'a', token: 'b' }, /either "user" or "token"/],
     [{ password: 'secret' }, /belongs to "user"/],
-    [{ user: 'a', password: 'b', passwordFile: 'c' }, /either "password" or "passwordFile"/],
+    [{ user: 'a', password: 'b', 'password-file': 'c' }, /either "password" or "password-file"/],
     [{ tls: { cert: 'a' } }, /belong together/],
     [{ prefix: 'mail' }, /end in "\."/],
-    [{ reconnectMinMs: 500, reconnectMaxMs: 100 }, /less than/],
+    [{ 'reconnect-min': '500ms', 'reconnect-max': '100ms' }, /less than/],
   ])('%j is refused by the schema', async (config, message) => {
     await expect(openBus(config)).rejects.toThrow(message);
   });

@@ -138,8 +138,8 @@ export class Subscriptions {
   }
 
   async #untilStands(channel: Channel, signal: AbortSignal | undefined): Promise<void> {
-    const { connectTimeoutMs, publishTimeoutMs } = this.#settings;
-    const deadline = performance.now() + connectTimeoutMs + publishTimeoutMs;
+    const { connectTimeout, publishTimeout } = this.#settings;
+    const deadline = performance.now() + connectTimeout + publishTimeout;
     while (!channel.stands) {
       if (this.#closed) throw new StoaError('unavailable', 'the bus is closed', { retryable: false });
       if (signal?.aborted) throw cancellation(signal);

@@ -21,7 +21,7 @@ const MAX_PUBLISHERS = 16;
 class RedisBus implements Bus {
   readonly #finder: MasterFinder;
   readonly #logger: DriverLogger;
-  readonly #maxPendingBytes: number;
+  readonly #maxPendingSize: number;
   /** By group; the one that was used last stands last. */
   readonly #publishers = new Map<number, Publisher>();
   readonly #subscribers = new Map<number, Subscriber>();
@@ -29,10 +29,10 @@ class RedisBus implements Bus {
   readonly #home: Publisher;
   #closed = false;
 
-  constructor(finder: MasterFinder, logger: DriverLogger, { maxPendingBytes }: Config) {
+  constructor(finder: MasterFinder, logger: DriverLogger, { maxPendingSize }: Config) {
     this.#finder = finder;
     this.#logger = logger;
-    this.#maxPendingBytes = maxPendingBytes;
+    this.#maxPendingSize = maxPendingSize;
     this.#home = this.#publisher(finder.groupOf(this.#channel(TOPIC)));
   }
 
@@ -103,7 +103,7 @@ class RedisBus implements Bus {
         finder: this.#finder,
         group,
         logger: this.#logger,
-        maxPendingBytes: this.#maxPendingBytes,
+        maxPendingSize: this.#maxPendingSize,
       });
     this.#publishers.delete(group);
     this.#publishers.set(group, publisher);

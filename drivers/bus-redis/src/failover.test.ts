@@ -4,7 +4,7 @@ import { type RedisServer, startRedis, startRedisCluster, startRedisSentinel, un
 import { afterEach, describe, expect, it } from 'vitest';
 import { octets, openBus, publishEventually, Recorder } from './bus.test-support.ts';
 
-const FAST = { heartbeatMs: 200, commandTimeoutMs: 500, connectTimeoutMs: 1000, reconnectMaxMs: 200 };
+const FAST = { heartbeat: '200ms', 'command-timeout': '500ms', 'connect-timeout': '1000ms', 'reconnect-max': '200ms' };
 
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -111,7 +111,11 @@ describe('a single Redis', () => {
   });
 
   it('whose connections are cut again and again loses nothing in silence', async () => {
-    const { server, bus, listener } = await single({ waitMs: 5000, reconnectMinMs: 10, reconnectMaxMs: 50 });
+    const { server, bus, listener } = await single({
+      'reconnect-wait': '5000ms',
+      'reconnect-min': '10ms',
+      'reconnect-max': '50ms',
+    });
     const taken = new Set<number>();
     let cutting = true;
     let next = 0;
@@ -285,7 +289,7 @@ describe('a cluster', () => {
   it('that moves the slot of the topic: a gap, and all that was taken afterwards arrives in order', async () => {
     const { nodes, stop } = await startRedisCluster();
     undo.push(stop);
-    const bus = await opened({ cluster: addressesOf(nodes), waitMs: 5000 });
+    const bus = await opened({ cluster: addressesOf(nodes), 'reconnect-wait': '5000ms' });
     const listener = new Recorder();
     await bus.subscribe(TOPIC, listener);
     const source = ownerOf(nodes, slot);

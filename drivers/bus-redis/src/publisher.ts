@@ -18,7 +18,7 @@ export interface PublisherOptions {
   /** See `MasterFinder.groupOf`: all channels of this publisher have it. */
   group: number;
   logger: DriverLogger;
-  maxPendingBytes: number;
+  maxPendingSize: number;
 }
 
 /**
@@ -56,8 +56,8 @@ export class Publisher {
   }
 
   publish(channel: string, payload: Uint8Array): Promise<void> {
-    const { finder, maxPendingBytes } = this.#options;
-    if (this.#bytes + payload.length > maxPendingBytes)
+    const { finder, maxPendingSize } = this.#options;
+    if (this.#bytes + payload.length > maxPendingSize)
       return Promise.reject(new StoaError('resource-exhausted', 'too many messages wait to be taken by Redis'));
     if (this.#link.current === undefined && performance.now() >= this.#link.givenUpAt)
       return Promise.reject(this.#link.failure);

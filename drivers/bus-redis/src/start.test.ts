@@ -59,18 +59,18 @@ describe('TLS and an ACL user', () => {
 
   it('a certificate for another name is refused at the start', async () => {
     const config = { url: server.url, username: 'stoa', password: 'secret' };
-    const other = openBus({ ...config, tls: { ca: tls.ca, serverName: 'redis.example' } });
+    const other = openBus({ ...config, tls: { ca: tls.ca, 'server-name': 'redis.example' } });
     await expect(other).rejects.toMatchObject({ code: 'invalid-configuration' });
-    const right = await openBus({ ...config, tls: { ca: tls.ca, serverName: 'localhost' } });
+    const right = await openBus({ ...config, tls: { ca: tls.ca, 'server-name': 'localhost' } });
     await right.check();
     await right.close();
   });
 
   it('a file that is not there is named', async () => {
-    const opening = openBus({ url: server.url, username: 'stoa', passwordFile: 'no-such-file' });
+    const opening = openBus({ url: server.url, username: 'stoa', 'password-file': 'no-such-file' });
     await expect(opening).rejects.toMatchObject({
       code: 'invalid-configuration',
-      message: 'passwordFile: cannot read no-such-file (ENOENT)',
+      message: 'password-file: cannot read no-such-file (ENOENT)',
     });
   });
 });
@@ -78,7 +78,7 @@ describe('TLS and an ACL user', () => {
 describe('what is reached is not what was configured', () => {
   it('a host that is not there is logged, and the bus waits for it', async () => {
     const lines: LogLine[] = [];
-    const config = { host: '127.0.0.1', port: 1, connectTimeoutMs: 500, commandTimeoutMs: 500 };
+    const config = { host: '127.0.0.1', port: 1, 'connect-timeout': '500ms', 'command-timeout': '500ms' };
     const bus = await openBus(config, testContext(lines));
     expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
       { message: expect.stringContaining('check its address'), fields: { place: 'Redis at 127.0.0.1:1' } },
@@ -105,7 +105,7 @@ describe('what is reached is not what was configured', () => {
     }
     const config = { sentinels: sentinels.map(({ host, port }) => `${host}:${port}`), master: name };
     await expect(openBus(config)).rejects.toMatchObject({ code: 'invalid-configuration' });
-    const bus = await openBus({ ...config, sentinelUsername: 'watcher', sentinelPassword: 'secret' });
+    const bus = await openBus({ ...config, 'sentinel-username': 'watcher', 'sentinel-password': 'secret' });
     await bus.check();
     await bus.close();
     await stop();
@@ -152,9 +152,9 @@ describe('the configuration', () => {
     [{ cluster: ['a:b'] }, /host:port/],
     [{ cluster: ['a:70000'] }, /65535/],
     [{ port: 1, url: 'redis://host' }, /belongs to "host"/],
-    [{ password: 'a', passwordFile: 'b' }, /either "password"/],
+    [{ password: 'a', 'password-file': 'b' }, /either "password"/],
     [{ tls: { cert: 'a' } }, /belong together/],
-    [{ reconnectMinMs: 1000, reconnectMaxMs: 10 }, /less than/],
+    [{ 'reconnect-min': '1000ms', 'reconnect-max': '10ms' }, /less than/],
     [{ nonsense: 1 }, /nonsense/],
   ])('%o is refused', (config, message) => {
     const issues = configSchema.safeParse(config).error?.issues ?? [];
@@ -166,7 +166,7 @@ describe('the configuration', () => {
     {},
     { url: 'rediss://user:secret@host:6380/2' },
     { host: '::1', port: 6380, database: 2 },
-    { sentinels: ['a', '[::1]:26379'], master: 'stoa', sentinelPassword: 'x' },
+    { sentinels: ['a', '[::1]:26379'], master: 'stoa', 'sentinel-password': 'x' },
     { cluster: ['a:1', 'b.example:2'], tls: {}, prefix: '' },
   ])('%o is taken', (config) => {
     expect(configSchema.safeParse(config).success).toBe(true);

@@ -115,7 +115,7 @@ describe('scanning', () => {
   }
 
   it('ends a scan that stays open for too long', async () => {
-    const store = await filled({ maxScanSeconds: 30 });
+    const store = await filled({ 'max-scan-time': '30s' });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const scan = store.scan(range)[Symbol.asyncIterator]();
     expect((await scan.next()).done).toBe(false);
@@ -134,7 +134,7 @@ describe('scanning', () => {
   });
 
   it('refuses more snapshots than are configured, and goes on', async () => {
-    const store = await filled({ maxReaders: 16 });
+    const store = await filled({ 'max-readers': 16 });
     const open: AsyncIterator<unknown>[] = [];
     const fill = async () => {
       for (let round = 0; round < 40; round += 1) {

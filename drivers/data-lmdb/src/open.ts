@@ -20,7 +20,7 @@ export async function openStore(config: Config, context: DriverContext): Promise
       noSubdir: false,
       keyEncoding: 'binary',
       encoding: 'binary',
-      mapSize: config.reserveBytes,
+      mapSize: config.addressSpace,
       maxReaders: config.maxReaders,
       // Data is visible only when it is durable: an overlapping sync would let readers see what a power cut takes back.
       overlappingSync: false,
@@ -40,7 +40,7 @@ export async function openStore(config: Config, context: DriverContext): Promise
       ? error
       : new StoaError('unavailable', `cannot use the data store in ${path}: ${messageOf(error)}`, { cause: error });
   }
-  return new LmdbStore(db, path, config.maxScanSeconds * 1000);
+  return new LmdbStore(db, path, config.maxScanTime);
 }
 
 async function prepareFolder(path: string): Promise<void> {

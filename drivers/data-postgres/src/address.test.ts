@@ -30,14 +30,14 @@ describe('addressOf', () => {
 
   it('reads a password file for each connection', async () => {
     writeFileSync(join(folder, 'password'), 'first\nrest');
-    const { password } = address({ passwordFile: 'password' }).options as { password: () => Promise<string> };
+    const { password } = address({ 'password-file': 'password' }).options as { password: () => Promise<string> };
     expect(await password()).toBe('first');
     writeFileSync(join(folder, 'password'), 'second\r\n');
     expect(await password()).toBe('second');
-    const none = address({ passwordFile: 'none' }).options as { password: () => Promise<string> };
+    const none = address({ 'password-file': 'none' }).options as { password: () => Promise<string> };
     await expect(none.password()).rejects.toMatchObject({
       code: 'invalid-configuration',
-      message: expect.stringContaining('passwordFile'),
+      message: expect.stringContaining('password-file'),
     });
   });
 
@@ -68,8 +68,8 @@ describe('the schema', () => {
     [{ url: 'mysql://host' }, 'url'],
     [{ schema: 'Stoa"' }, 'schema'],
     [{ schema: 'pg_stoa' }, 'schema'],
-    [{ password: 'a', passwordFile: 'b' }, 'passwordFile'],
-    [{ poolSize: 4, commitConnections: 4 }, 'commitConnections'],
+    [{ password: 'a', 'password-file': 'b' }, 'password-file'],
+    [{ 'pool-size': 4, 'commit-connections': 4 }, 'commit-connections'],
     [{ tls: { cert: 'cert.pem' } }, 'tls'],
   ])('refuses %o', (settings, key) => {
     expect(configSchema.safeParse(settings).error?.issues.map(({ path }) => path[0])).toEqual([key]);

@@ -41,7 +41,7 @@ export function addressOf(config: Config, folder: string): Address {
       ssl: tlsOptions(config, url?.mode, host, folder) ?? false,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      connectionTimeoutMillis: config.connectTimeoutSeconds * 1000,
+      connectionTimeoutMillis: config.connectTimeout,
     },
     text: `${user} at ${host.includes(':') ? `[${host}]` : host}:${port}/${database}`,
     host,
@@ -110,7 +110,7 @@ async function readPassword(path: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).split(/\r?\n/, 1)[0] ?? '';
   } catch (cause) {
-    throw invalid(`the file of "passwordFile" cannot be read: ${messageOf(cause)}`, cause);
+    throw invalid(`the file of "password-file" cannot be read: ${messageOf(cause)}`, cause);
   }
 }
 

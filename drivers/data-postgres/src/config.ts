@@ -1,3 +1,4 @@
+import { camelKeys, duration } from '@stoa/config-values';
 import { z } from 'zod';
 
 const tls = z.strictObject({
@@ -34,7 +35,7 @@ const settings = z.strictObject({
   database: z.string().min(1).optional().describe('Name of the database; "stoa" by default.'),
   user: z.string().min(1).optional().describe('Role to log in as; "stoa" by default.'),
   password: z.string().optional().describe('Password of the role.'),
-  passwordFile: z
+  'password-file': z
     .string()
     .min(1)
     .optional()
@@ -47,36 +48,30 @@ const settings = z.strictObject({
       'Schema of the tables. It is made when it is absent; several stores of one database have different ones.',
     ),
   tls: tls.prefault({}).describe('Transport encryption.'),
-  poolSize: z
+  'pool-size': z
     .int()
     .min(2)
     .max(1000)
     .default(10)
     .describe('Connections for reads and commits of this process at most; they are made when needed.'),
-  commitConnections: z
+  'commit-connections': z
     .int()
     .min(1)
     .max(100)
     .default(2)
     .describe('How many of them commits use at a time. Commits that wait meanwhile share the next transaction.'),
-  scanConnections: z
+  'scan-connections': z
     .int()
     .min(1)
     .max(1000)
     .default(8)
     .describe('Further connections at most, for scans that are too long for one statement; more scans wait for one.'),
-  maxScanSeconds: z
-    .number()
-    .min(30)
-    .max(3600)
-    .default(120)
+  'max-scan-time': duration('30s', '1h')
+    .prefault('2m')
     .describe('A scan open for longer is ended: its snapshot keeps deleted rows from being removed.'),
-  connectTimeoutSeconds: z.number().min(0.1).max(300).default(5).describe('How long a call waits for a connection.'),
-  statementTimeoutSeconds: z
-    .number()
-    .min(0.1)
-    .max(3600)
-    .default(30)
+  'connect-timeout': duration('100ms', '5m').prefault('5s').describe('How long a call waits for a connection.'),
+  'statement-timeout': duration('100ms', '1h')
+    .prefault('30s')
     .describe('How long a statement may take, waiting for locks included.'),
   prepare: z
     .union([z.literal('auto'), z.boolean()])
@@ -87,22 +82,25 @@ const settings = z.strictObject({
     ),
 });
 
-const together = (one: keyof Config, other: keyof Config) => ({
+type Written = z.output<typeof settings>;
+
+const together = (one: keyof Written, other: keyof Written) => ({
   message: `is there beside ${other}: keep one`,
   path: [one],
 });
 
 export const configSchema = settings
-  .refine(({ password, passwordFile }) => password === undefined || passwordFile === undefined, {
-    ...together('passwordFile', 'password'),
+  .refine((config) => config.password === undefined || config['password-file'] === undefined, {
+    ...together('password-file', 'password'),
   })
-  .refine(({ commitConnections, poolSize }) => commitConnections < poolSize, {
-    message: 'must be less than poolSize, so that reads find a connection',
-    path: ['commitConnections'],
+  .refine((config) => config['commit-connections'] < config['pool-size'], {
+    message: 'must be less than pool-size, so that reads find a connection',
+    path: ['commit-connections'],
   })
   .refine(({ tls: { cert, key } }) => (cert === undefined) === (key === undefined), {
     message: 'needs both cert and key, or neither',
     path: ['tls'],
-  });
+  })
+  .transform(camelKeys);
 
-export type Config = z.output<typeof settings>;
+export type Config = z.output<typeof configSchema>;

@@ -140,7 +140,7 @@ export class Database {
         // Whatever it is, a password file that is being replaced too, it was right when the store was opened.
         throw new StoaError('unavailable', fromPostgres(error).message, { cause: error });
       }
-      const key = pool === this.#scans ? 'scanConnections' : 'poolSize';
+      const key = pool === this.#scans ? 'scan-connections' : 'pool-size';
       throw new StoaError('resource-exhausted', `all connections to PostgreSQL are busy ("${key}")`, { cause: error });
     }
   }

@@ -13,7 +13,7 @@ let store: DataStore;
 
 beforeAll(async () => {
   server = await startPostgres({ folder });
-  const config = configSchema.parse({ url: server.url, connectTimeoutSeconds: 1 });
+  const config = configSchema.parse({ url: server.url, 'connect-timeout': '1s' });
   store = await factory.create(config, { logger: silent, nodeId: 'test', dataDirectory: folder });
 }, 60_000);
 afterAll(async () => {

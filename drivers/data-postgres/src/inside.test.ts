@@ -69,7 +69,7 @@ describe('round trips', () => {
   });
 
   it('use the index, though the plans were made while the table was empty', async () => {
-    const store = await open({ poolSize: 2, commitConnections: 1 });
+    const store = await open({ 'pool-size': 2, 'commit-connections': 1 });
     for (let round = 0; round < 10; round += 1) {
       await store.commit({ conditions: [{ key: bytes(`a${round}`), equals: undefined }], mutations: [put('a', '')] });
       await store.get([bytes('a')]);
@@ -87,7 +87,7 @@ describe('round trips', () => {
 
 describe('a scan', () => {
   it('beyond what is read ahead holds a snapshot, and lets it go when it is left', async () => {
-    const store = await open({ scanConnections: 1 });
+    const store = await open({ 'scan-connections': 1 });
     await fill(store, 12_000);
     const inTransaction = () => server.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'");
     const scan = store.scan(range)[Symbol.asyncIterator]();
@@ -116,7 +116,7 @@ describe('a scan', () => {
   });
 
   it('is ended when it stays open for too long', async () => {
-    const store = await open({ maxScanSeconds: 30 });
+    const store = await open({ 'max-scan-time': '30s' });
     await fill(store, 12_000);
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const scan = store.scan(range)[Symbol.asyncIterator]();
@@ -141,7 +141,7 @@ describe('a commit', () => {
   });
 
   it('does not wait for keys that somebody holds longer than the timeout', async () => {
-    const store = await open({ statementTimeoutSeconds: 0.3 });
+    const store = await open({ 'statement-timeout': '0.3s' });
     const other = new pg.Client({ connectionString: server.url });
     await other.connect();
     await other.query(`BEGIN; LOCK TABLE ${schema}.entry IN ACCESS EXCLUSIVE MODE`);

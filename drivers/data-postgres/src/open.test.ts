@@ -100,7 +100,7 @@ describe('what is wrong with the address', () => {
     const mute = createServer((socket) => socket.resume());
     const port = await freePort();
     await new Promise<void>((resolve) => mute.listen(port, '127.0.0.1', resolve));
-    const settings = { url: server.url, port, connectTimeoutSeconds: 0.2 };
+    const settings = { url: server.url, port, 'connect-timeout': '0.2s' };
     await refused(settings, 'unavailable', /cannot reach.*"host" and "port"/);
     await new Promise((resolve) => mute.close(resolve));
   });

@@ -27,7 +27,7 @@ export async function openStore(config: Config, context: DriverContext): Promise
     await client.end().catch(() => {});
   }
   if (pooled) logger.info({}, 'a pooler is between this process and PostgreSQL');
-  const statementTimeoutMs = config.statementTimeoutSeconds * 1000;
+  const statementTimeoutMs = config.statementTimeout;
   const database = new Database({
     connection: {
       ...address.options,
@@ -47,7 +47,7 @@ export async function openStore(config: Config, context: DriverContext): Promise
     // Scans need some, too.
     readConnections: Math.max(1, Math.floor((config.poolSize - config.commitConnections) / 2)),
     statementTimeoutMs,
-    maxScanMs: config.maxScanSeconds * 1000,
+    maxScanMs: config.maxScanTime,
   });
 }
 

@@ -5,9 +5,9 @@ import { LocalMemoryStore } from './store.ts';
 
 const MIB = 1024 * 1024;
 
-function makeStore(maxBytes = MIB) {
+function makeStore(maxSize = MIB) {
   let time = 1000;
-  const store = new LocalMemoryStore({ maxBytes }, () => time);
+  const store = new LocalMemoryStore({ maxSize }, () => time);
   return {
     store,
     pass: (ms: number) => {

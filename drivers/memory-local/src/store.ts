@@ -29,14 +29,14 @@ const INTEGER = /^-?\d{1,16}$/;
 export class LocalMemoryStore implements MemoryStore {
   readonly #entries = new Map<string, Entry>();
   readonly #queue = new ExpiryQueue<Entry>();
-  readonly #maxBytes: number;
+  readonly #maxSize: number;
   readonly #now: () => number;
   readonly #sweeper: NodeJS.Timeout;
   #bytes = 0;
   #closed = false;
 
   constructor(config: Config, now: () => number = () => performance.now()) {
-    this.#maxBytes = config.maxBytes;
+    this.#maxSize = config.maxSize;
     this.#now = now;
     this.#sweeper = setInterval(() => this.#dropEnded(), 10_000);
     this.#sweeper.unref();
@@ -132,7 +132,7 @@ export class LocalMemoryStore implements MemoryStore {
     this.#drop(this.#entries.get(key));
     this.#dropEnded();
     const entry: Entry = { key, value: new Uint8Array(value), expiresAt: this.#now() + ttlMs, slot: 0 };
-    while (this.#bytes + cost(entry) > this.#maxBytes && this.#entries.size > 0) this.#drop(this.#queue.peek());
+    while (this.#bytes + cost(entry) > this.#maxSize && this.#entries.size > 0) this.#drop(this.#queue.peek());
     this.#entries.set(key, entry);
     this.#queue.add(entry);
     this.#bytes += cost(entry);

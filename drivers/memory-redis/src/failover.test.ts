@@ -3,7 +3,13 @@ import { startRedis, startRedisCluster, startRedisSentinel, until } from '@stoa/
 import { afterEach, describe, expect, it } from 'vitest';
 import { isServed, LONG, octets, openStore } from './store.test-support.ts';
 
-const FAST = { heartbeatMs: 200, commandTimeoutMs: 500, connectTimeoutMs: 1000, waitMs: 200, reconnectMaxMs: 200 };
+const FAST = {
+  heartbeat: '200ms',
+  'command-timeout': '500ms',
+  'connect-timeout': '1000ms',
+  'reconnect-wait': '200ms',
+  'reconnect-max': '200ms',
+};
 
 const undo: (() => Promise<void>)[] = [];
 afterEach(async () => {

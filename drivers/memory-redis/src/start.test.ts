@@ -35,7 +35,12 @@ describe('TLS and an ACL user', () => {
 
   it('with the rule of the README all works, the password from a file, with a certificate of the client', async () => {
     const { ca, cert, key } = tls;
-    await useAll({ url: server.url, username: 'stoa', passwordFile: join(folder, 'password'), tls: { ca, cert, key } });
+    await useAll({
+      url: server.url,
+      username: 'stoa',
+      'password-file': join(folder, 'password'),
+      tls: { ca, cert, key },
+    });
   });
 
   it('login and password of the URL are used', async () => {
@@ -56,7 +61,7 @@ describe('TLS and an ACL user', () => {
 
   it('TLS to a port without it, and a port with it without TLS, are logged', async () => {
     const plain = await startRedis();
-    const short = { waitMs: 50, connectTimeoutMs: 500 };
+    const short = { 'reconnect-wait': '50ms', 'connect-timeout': '500ms' };
     for (const config of [
       { host: plain.host, port: plain.port, tls: {} },
       { host: server.host, port: server.port },
@@ -76,7 +81,7 @@ describe('TLS and an ACL user', () => {
 describe('what is reached is not what was configured', () => {
   it('a host that is not there is logged, and the store waits for it', async () => {
     const lines: LogLine[] = [];
-    const config = { host: '127.0.0.1', port: 1, waitMs: 50 };
+    const config = { host: '127.0.0.1', port: 1, 'reconnect-wait': '50ms' };
     const store = await openStore(config, testContext(lines));
     expect(lines.filter(({ level }) => level === 'error')).toMatchObject([
       { message: expect.stringContaining('check its address'), fields: { place: 'Redis at 127.0.0.1:1' } },

@@ -1,3 +1,4 @@
+import { type CamelKeys, camelKeys, duration } from '@stoa/config-values';
 import { z } from 'zod';
 
 const address = z
@@ -5,18 +6,20 @@ const address = z
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]/@]+)(:\d{1,5})?$/, 'expected "host:port"')
   .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 1) <= 65_535, 'the port is beyond 65535');
 
-const tls = z.strictObject({
-  ca: z.string().min(1).optional().describe('PEM file of the authorities to trust, instead of those of the system.'),
-  cert: z.string().min(1).optional().describe('PEM file of the certificate to show to the server.'),
-  key: z.string().min(1).optional().describe('PEM file of the key of that certificate.'),
-  serverName: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Name that certificates of servers must hold, when it is not the host.'),
-});
+const tls = z
+  .strictObject({
+    ca: z.string().min(1).optional().describe('PEM file of the authorities to trust, instead of those of the system.'),
+    cert: z.string().min(1).optional().describe('PEM file of the certificate to show to the server.'),
+    key: z.string().min(1).optional().describe('PEM file of the key of that certificate.'),
+    'server-name': z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Name that certificates of servers must hold, when it is not the host.'),
+  })
+  .transform(camelKeys);
 
-/** Keys of the configuration that every driver for Redis has: how to reach it. Spread into a `z.strictObject`. */
+/** Keys of the configuration that every driver for Redis has: how to reach it. Spread into a `z.strictObject` that ends in `.transform(camelKeys)`. */
 export const connectionShape = {
   url: z
     .string()
@@ -38,10 +41,10 @@ export const connectionShape = {
     .describe('Some nodes of a Redis Cluster as "host:port", instead of a single server; the others are found.'),
   username: z.string().min(1).optional().describe('ACL user; the user "default" without it.'),
   password: z.string().min(1).optional().describe('Password of the user.'),
-  passwordFile: z.string().min(1).optional().describe('File with the password, relative to the data directory.'),
-  sentinelUsername: z.string().min(1).optional().describe('ACL user at the Sentinels.'),
-  sentinelPassword: z.string().min(1).optional().describe('Password at the Sentinels.'),
-  sentinelPasswordFile: z.string().min(1).optional().describe('File with the password at the Sentinels.'),
+  'password-file': z.string().min(1).optional().describe('File with the password, relative to the data directory.'),
+  'sentinel-username': z.string().min(1).optional().describe('ACL user at the Sentinels.'),
+  'sentinel-password': z.string().min(1).optional().describe('Password at the Sentinels.'),
+  'sentinel-password-file': z.string().min(1).optional().describe('File with the password at the Sentinels.'),
   tls: tls
     .optional()
     .describe('TLS to servers, cluster nodes and Sentinels; an empty table trusts what the system trusts.'),
@@ -52,39 +55,30 @@ export const connectionShape = {
     .regex(/^[\x21-\x7e]*$/, 'expected printable ASCII without space')
     .default('stoa:')
     .describe('Begins every key and channel, so that several programs can share a Redis.'),
-  connectTimeoutMs: z
-    .int()
-    .min(100)
-    .max(60_000)
-    .default(3000)
+  'connect-timeout': duration('100ms', '1m')
+    .prefault('3s')
     .describe('How long making a connection may take, TLS and login included.'),
-  commandTimeoutMs: z.int().min(100).max(60_000).default(2000).describe('How long an answer may take.'),
-  waitMs: z
-    .int()
-    .min(0)
-    .max(60_000)
-    .default(500)
+  'command-timeout': duration('100ms', '1m').prefault('2s').describe('How long an answer may take.'),
+  'reconnect-wait': duration('0ms', '1m')
+    .prefault('500ms')
     .describe('How long a call waits for a connection that is lost; after that it fails as unavailable.'),
-  heartbeatMs: z
-    .int()
-    .min(100)
-    .max(60_000)
-    .default(2000)
+  heartbeat: duration('100ms', '1m')
+    .prefault('2s')
     .describe('How often a connection is probed: whether it lives, and whether the server is still the master.'),
-  reconnectMinMs: z.int().min(10).max(60_000).default(50).describe('Pause before the first attempt to reconnect.'),
-  reconnectMaxMs: z
-    .int()
-    .min(10)
-    .max(600_000)
-    .default(2000)
+  'reconnect-min': duration('10ms', '1m').prefault('50ms').describe('Pause before the first attempt to reconnect.'),
+  'reconnect-max': duration('10ms', '10m')
+    .prefault('2s')
     .describe('Longest pause between attempts; pauses double up to it, and vary so that nodes do not come at once.'),
 };
 
 const connection = z.object(connectionShape);
-export type ConnectionConfig = z.output<typeof connection>;
+type Written = z.output<typeof connection>;
+
+/** What `connectionShape` gives after `camelKeys`: durations in milliseconds. */
+export type ConnectionConfig = CamelKeys<Written>;
 
 /** Refines the object that `connectionShape` was spread into: keys that exclude or need each other. */
-export function checkConnection(config: ConnectionConfig, context: z.RefinementCtx): void {
+export function checkConnection(config: Written, context: z.RefinementCtx): void {
   const refuse = (key: string, message: string) => context.addIssue({ code: 'custom', path: [key], message });
   const ways = [
     ['url', config.url],
@@ -98,18 +92,18 @@ export function checkConnection(config: ConnectionConfig, context: z.RefinementC
   if (config.port !== undefined && ways.length > 0 && host === undefined) refuse('port', '"port" belongs to "host"');
   if (config.sentinels !== undefined && config.master === undefined) refuse('master', '"sentinels" need "master"');
   if (config.sentinels === undefined) {
-    for (const key of ['master', 'sentinelUsername', 'sentinelPassword', 'sentinelPasswordFile'] as const) {
+    for (const key of ['master', 'sentinel-username', 'sentinel-password', 'sentinel-password-file'] as const) {
       if (config[key] !== undefined) refuse(key, `"${key}" belongs to "sentinels"`);
     }
   }
   if (config.cluster !== undefined && (config.database ?? 0) !== 0) refuse('database', 'a cluster has database 0 only');
-  if (config.password !== undefined && config.passwordFile !== undefined)
-    refuse('passwordFile', 'give either "password" or "passwordFile"');
-  if (config.sentinelPassword !== undefined && config.sentinelPasswordFile !== undefined)
-    refuse('sentinelPasswordFile', 'give either "sentinelPassword" or "sentinelPasswordFile"');
+  if (config.password !== undefined && config['password-file'] !== undefined)
+    refuse('password-file', 'give either "password" or "password-file"');
+  if (config['sentinel-password'] !== undefined && config['sentinel-password-file'] !== undefined)
+    refuse('sentinel-password-file', 'give either "sentinel-password" or "sentinel-password-file"');
   if ((config.tls?.cert === undefined) !== (config.tls?.key === undefined))
     refuse('tls', '"cert" and "key" belong together');
-  if (config.reconnectMaxMs < config.reconnectMinMs) refuse('reconnectMaxMs', 'less than "reconnectMinMs"');
+  if (config['reconnect-max'] < config['reconnect-min']) refuse('reconnect-max', 'less than "reconnect-min"');
 }
 
 function isRedisUrl(text: string): boolean {

@@ -24,9 +24,9 @@ const ANSWERS: readonly [RegExp, ErrorCode][] = [
 const ADVICE: readonly [RegExp, string][] = [
   [
     /^NOAUTH |^ERR AUTH <password> called without/,
-    'it asks for a password: set "username" and "password" (or "passwordFile")',
+    'it asks for a password: set "username" and "password" (or "password-file")',
   ],
-  [/^WRONGPASS |^ERR invalid password/, 'it refuses the login: correct "username" and "password" (or "passwordFile")'],
+  [/^WRONGPASS |^ERR invalid password/, 'it refuses the login: correct "username" and "password" (or "password-file")'],
   [/^ERR Client sent AUTH/, 'it has no password: remove "password"'],
   [/^NOPERM /, 'the ACL user lacks a permission: give it the rules of the README of this driver'],
   [/^ERR (DB index|invalid DB|SELECT is not)/, 'it has no such database: correct "database"'],

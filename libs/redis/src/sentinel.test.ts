@@ -1,11 +1,15 @@
 import { createServer, type Server } from 'node:net';
+import { camelKeys } from '@stoa/config-values';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkConnection, connectionShape } from './config.ts';
 import { findMaster } from './sentinel.ts';
 import { readSettings } from './settings.ts';
 
-const schema = z.strictObject({ ...connectionShape }).superRefine(checkConnection);
+const schema = z
+  .strictObject({ ...connectionShape })
+  .superRefine(checkConnection)
+  .transform(camelKeys);
 
 const servers: Server[] = [];
 afterEach(async () => {
@@ -43,7 +47,7 @@ async function fakeSentinel(answer?: { port: number; epoch: number } | string): 
 
 async function ask(...answers: Parameters<typeof fakeSentinel>[0][]) {
   const sentinels = await Promise.all(answers.map((answer) => fakeSentinel(answer)));
-  const config = schema.parse({ sentinels, master: 'mail', commandTimeoutMs: 300, connectTimeoutMs: 1000 });
+  const config = schema.parse({ sentinels, master: 'mail', 'command-timeout': '300ms', 'connect-timeout': '1000ms' });
   return findMaster(await readSettings(config, { dataDirectory: '.', nodeId: 'test' }));
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { camelKeys } from '@stoa/config-values';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { checkConnection, connectionShape } from './config.ts';
@@ -11,7 +12,10 @@ writeFileSync(join(folder, 'password'), 'from file\n');
 writeFileSync(join(folder, 'ca.pem'), 'an authority');
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const schema = z.strictObject({ ...connectionShape }).superRefine(checkConnection);
+const schema = z
+  .strictObject({ ...connectionShape })
+  .superRefine(checkConnection)
+  .transform(camelKeys);
 const read = (config: object) => readSettings(schema.parse(config), { dataDirectory: folder, nodeId: 'node 1' });
 
 describe('readSettings', () => {
@@ -34,9 +38,9 @@ describe('readSettings', () => {
     const settings = await read({
       sentinels: ['a', '[::1]:5000'],
       master: 'mail',
-      passwordFile: 'password',
-      sentinelPassword: 'other',
-      tls: { ca: 'ca.pem', serverName: 'redis.example' },
+      'password-file': 'password',
+      'sentinel-password': 'other',
+      tls: { ca: 'ca.pem', 'server-name': 'redis.example' },
     });
     expect(settings).toMatchObject({
       mode: 'sentinel',

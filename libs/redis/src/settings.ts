@@ -57,8 +57,8 @@ export async function readSettings(
   const common: RedisOptions = {
     connectionName: `stoa-${place.nodeId.replace(/[^\x21-\x7e]/g, '_')}`,
     disableClientInfo: true,
-    connectTimeout: config.connectTimeoutMs,
-    commandTimeout: config.commandTimeoutMs,
+    connectTimeout: config.connectTimeout,
+    commandTimeout: config.commandTimeout,
     ...(secure ? { tls: secured } : {}),
   };
   const login = (username: string | undefined, password: string | undefined): RedisOptions => ({
@@ -72,22 +72,22 @@ export async function readSettings(
     addresses,
     master: config.master ?? '',
     prefix: config.prefix,
-    connectTimeoutMs: config.connectTimeoutMs,
-    commandTimeoutMs: config.commandTimeoutMs,
-    waitMs: config.waitMs,
-    heartbeatMs: config.heartbeatMs,
-    reconnectMinMs: config.reconnectMinMs,
-    reconnectMaxMs: config.reconnectMaxMs,
+    connectTimeoutMs: config.connectTimeout,
+    commandTimeoutMs: config.commandTimeout,
+    waitMs: config.reconnectWait,
+    heartbeatMs: config.heartbeat,
+    reconnectMinMs: config.reconnectMin,
+    reconnectMaxMs: config.reconnectMax,
     login: {
       ...login(
         config.username ?? decoded(url?.username),
-        config.password ?? (await secret('passwordFile', config.passwordFile)) ?? decoded(url?.password),
+        config.password ?? (await secret('password-file', config.passwordFile)) ?? decoded(url?.password),
       ),
       db: config.database ?? Number(url?.pathname.slice(1) ?? 0),
     },
     sentinelLogin: login(
       config.sentinelUsername,
-      config.sentinelPassword ?? (await secret('sentinelPasswordFile', config.sentinelPasswordFile)),
+      config.sentinelPassword ?? (await secret('sentinel-password-file', config.sentinelPasswordFile)),
     ),
   };
 }

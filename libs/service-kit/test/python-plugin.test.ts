@@ -140,9 +140,9 @@ function lifeTests(): void {
       message: expect.stringContaining(message) as unknown,
     });
     await expect(open(address, { colour: 'red' })).rejects.toMatchObject(invalid('colour: no such key'));
-    await expect(open(address, { maxBytes: 'much' })).rejects.toMatchObject(invalid('maxBytes: expected a whole'));
-    const [one, two] = [await open(address, { maxBytes: 2048 }), await open(address, { maxBytes: 2048 })];
-    await expect(open(address, { maxBytes: 4096 })).rejects.toMatchObject({ code: 'failed-precondition' });
+    await expect(open(address, { 'max-size': 'much' })).rejects.toMatchObject(invalid('max-size: expected a whole'));
+    const [one, two] = [await open(address, { 'max-size': 2048 }), await open(address, { 'max-size': 2048 })];
+    await expect(open(address, { 'max-size': 4096 })).rejects.toMatchObject({ code: 'failed-precondition' });
     await one.set('key', octets('1'), LONG);
     expect(await two.get('key')).toEqual(octets('1'));
     await Promise.all([one.close(), two.close()]);
@@ -151,7 +151,7 @@ function lifeTests(): void {
 
   it('drops what ends first when it is full, and keeps its own codes of errors', async () => {
     const { address, stop } = await startExample();
-    const store = await open(address, { maxBytes: 2048 });
+    const store = await open(address, { 'max-size': 2048 });
     for (const [key, ttlMs] of Object.entries({ late: 60_000, early: 30_000, middle: 50_000 }))
       await store.set(key, new Uint8Array(900), { ttlMs });
     expect(await store.get('early')).toBeUndefined();

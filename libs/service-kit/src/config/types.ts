@@ -23,38 +23,7 @@ export const path = () =>
     .min(1)
     .transform((given) => resolve(baseFolder ?? '', given));
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const SIZE_UNITS: Readonly<Record<string, number>> = {
-  B: 1,
-  kB: 1000,
-  MB: 1000 ** 2,
-  GB: 1000 ** 3,
-  KiB: 1024,
-  MiB: 1024 ** 2,
-  GiB: 1024 ** 3,
-  TiB: 1024 ** 4,
-};
-
-function quantity(units: Readonly<Record<string, number>>, what: string, example: string) {
-  return z.string().transform((text, context) => {
-    const match = /^(\d+(?:\.\d+)?) ?([A-Za-z]+)$/.exec(text);
-    const unit = match === null ? undefined : units[match[2] as string];
-    if (match === null || unit === undefined) {
-      context.addIssue({
-        code: 'custom',
-        message: `expected ${what}, such as "${example}" (units: ${Object.keys(units).join(', ')})`,
-      });
-      return z.NEVER;
-    }
-    return Math.round(Number(match[1]) * unit);
-  });
-}
-
-/** A length of time written "30s"; milliseconds inside. Give a default as it is written: `duration().prefault('30s')`. */
-export const duration = () => quantity(DURATION_UNITS, 'a duration', '30s');
-
-/** A number of octets written "50 MiB"; octets inside. */
-export const byteSize = () => quantity(SIZE_UNITS, 'a size', '50 MiB');
+export { byteSize, duration } from '@stoa/config-values';
 
 export interface Address {
   host: string;

@@ -1,0 +1,2 @@
+export { type CamelKeys, camelKeys } from './keys.ts';
+export { byteSize, duration } from './quantity.ts';
