@@ -56,8 +56,7 @@ describe.each(SHAPES)('a message of 20 MiB, %s', (shape) => {
   });
   afterAll(async () => stoa[Symbol.asyncDispose]());
 
-  /** Of all processes with a service together: who of them does the work is not ours to say. */
-  const peaks = (service: (typeof SERVICES)[number]) => stoa.pids(service).reduce((sum, pid) => sum + peakOf(pid), 0);
+  const pids = () => SERVICES.flatMap((service) => stoa.pids(service));
 
   const sendByData = (raw: Buffer, to = 'alice') =>
     sender(stoa).sendMail({ envelope: { from: 'out@elsewhere.test', to: [`${to}@example.test`] }, raw });
@@ -82,9 +81,9 @@ describe.each(SHAPES)('a message of 20 MiB, %s', (shape) => {
   it('does not stand in memory, though ten come at once', async () => {
     const message = bigMessage('many');
     await sendByData(message, 'bob');
-    const before = SERVICES.map(peaks);
+    const before = pids().map(peakOf);
     await Promise.all(Array.from({ length: 10 }, () => sendByData(message, 'bob')));
-    const growth = SERVICES.map((service, i) => peaks(service) - (before[i] as number));
+    const growth = pids().map((pid, i) => peakOf(pid) - (before[i] as number));
     expect(Math.max(...growth)).toBeLessThan(GROWTH);
     const client = await imapClient(stoa, 'bob');
     expect(await client.status('INBOX', { messages: true })).toMatchObject({ messages: 11 });

@@ -136,6 +136,8 @@ id = "${id}"
 hostname = "mx${id}.example.test"
 data-directory = "node-${id}"
 drain-timeout = "5s"
+[cluster]
+secret-file = "${join(this.folder, 'pki', 'secret')}"
 [cluster.tls]
 ca = "${pki.ca}"
 cert = "${pki.cert}"

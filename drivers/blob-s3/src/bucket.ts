@@ -1,6 +1,7 @@
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import type { Config } from './config.ts';
 import type { Requests } from './requests.ts';
+import type { UploadMemory } from './upload-memory.ts';
 
 /** What the server behind the bucket can; found out at the start. */
 export interface Features {
@@ -20,6 +21,7 @@ export interface Bucket {
   readonly features: Features;
   readonly partSize: number;
   readonly partsInFlight: number;
+  readonly uploadMemory: UploadMemory;
   /** Uploads in parts declare the checksums of the parts, and the server keeps them. */
   readonly partChecksums: boolean;
   /** Encryption and storage class. */

@@ -11,6 +11,7 @@ describe('the configuration', () => {
       prefix: '',
       'part-size': 8 * 1024 * 1024,
       'parts-in-flight': 3,
+      'upload-memory': 64 * 1024 * 1024,
       'max-connections': 128,
       'connect-timeout': 3000,
       'request-timeout': 10_000,
@@ -31,6 +32,7 @@ describe('the configuration', () => {
     [{ bucket: 'mail', 'part-size': '1 MiB' }, /^part-size: expected at least 5 MiB and at most 1 GiB/],
     [{ bucket: 'mail', 'part-size': '8 apples' }, /^part-size: expected .*units: B, kB/],
     [{ bucket: 'mail', 'request-timeout': 'soon' }, /^request-timeout: expected .*such as "30s"/],
+    [{ bucket: 'mail', 'part-size': '16 MiB', 'upload-memory': '8 MiB' }, /^upload-memory: less than "part-size"/],
     [{ bucket: 'mail', 'max-connections': 0 }, /^max-connections: /],
     [{ bucket: 'mail', buckets: 'x' }, /Unrecognized key/],
   ])('%j is refused', (config, expected) => {

@@ -58,6 +58,9 @@ export const configSchema = z
       .max(64)
       .default(3)
       .describe('Parts of one blob held in memory at a time: being filled or uploaded.'),
+    'upload-memory': byteSize('8 MiB', '64 GiB')
+      .prefault('64 MiB')
+      .describe('Memory of all uploads together; when it is used up, further ones wait. At least part-size.'),
     'max-connections': z
       .int()
       .min(1)
@@ -95,6 +98,7 @@ export const configSchema = z
     }
     if (given('access-key') > given('secret-key')) refuse('secret-key', 'an access key needs its secret key');
     if (given('access-key') < given('secret-key')) refuse('access-key', 'a secret key needs the id of its access key');
+    if (context.value['upload-memory'] < context.value['part-size']) refuse('upload-memory', 'less than "part-size"');
     const encryption = context.value['server-side-encryption'];
     if (context.value['kms-key-id'] !== undefined && !encryption?.startsWith('aws:kms'))
       refuse('kms-key-id', 'needs "server-side-encryption" to be "aws:kms" or "aws:kms:dsse"');

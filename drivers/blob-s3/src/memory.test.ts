@@ -94,4 +94,30 @@ describe('a blob of 200 MiB', () => {
       await store.delete(['held']);
     });
   });
+  it('waits while other uploads hold the memory, and all of them end', async () => {
+    const limits = { 'part-size': '5 MiB', 'parts-in-flight': PARTS, 'upload-memory': '12 MiB' };
+    await withStore(configFor(server, { endpoint: proxy.endpoint, ...limits }), async (store) => {
+      let held = 0;
+      let most = 0;
+      proxy.behave();
+      const source = function* (octets: number) {
+        for (let at = 0; at < octets; at += MIB) {
+          held += MIB;
+          most = Math.max(most, held - (proxy.octets.received - before));
+          yield octetsOf(MIB, 1);
+        }
+      };
+      const before = proxy.octets.received;
+      const names = Array.from({ length: 12 }, (_, i) => `many-${i}`);
+      // Some are one request, some have parts.
+      const sizes = names.map((_, i) => (i % 2 === 0 ? 4 : 12) * MIB);
+      await Promise.all(
+        names.map((name, i) => store.put(name, source(sizes[i] as number), { size: sizes[i] as number })),
+      );
+      // Each source is a piece ahead of its upload.
+      expect(most).toBeLessThanOrEqual(12 * MIB + names.length * MIB + ON_THE_WAY);
+      for (const [i, name] of names.entries()) expect(await store.head(name)).toMatchObject({ size: sizes[i] });
+      await store.delete(names);
+    });
+  });
 });

@@ -88,7 +88,16 @@ class MultipartUpload {
   /** Fills and uploads part after part; resolves when all are there. */
   async send(source: Source, options: BlobPutOptions): Promise<void> {
     const size = partSizeFor(options.size, this.#bucket.partSize);
-    const buffers = new PartBuffers(this.#bucket.partsInFlight, size);
+    const buffers = new PartBuffers(this.#bucket.partsInFlight, size, this.#bucket.uploadMemory);
+    try {
+      await this.#sendParts(source, options, buffers, size);
+    } finally {
+      if (this.#uploads.size > 0) await Promise.allSettled(this.#uploads);
+      buffers.release();
+    }
+  }
+
+  async #sendParts(source: Source, options: BlobPutOptions, buffers: PartBuffers, size: number): Promise<void> {
     let buffer: Buffer | undefined;
     let filled = 0;
     let number = 0;
@@ -103,7 +112,7 @@ class MultipartUpload {
     };
     for await (const chunk of checked(source, options)) {
       for (let at = 0; at < chunk.length; ) {
-        buffer ??= await buffers.take();
+        buffer ??= await buffers.take(this.#signal);
         const piece = chunk.subarray(at, at + size - filled);
         buffer.set(piece, filled);
         at += piece.length;

@@ -7,6 +7,7 @@ import { fromStart } from './errors.ts';
 import { probe } from './probe.ts';
 import { Requests } from './requests.ts';
 import { S3BlobStore } from './store.ts';
+import { UploadMemory } from './upload-memory.ts';
 
 const FORMAT_VERSION = 1;
 const STAMP = 'stoa-blobs.json';
@@ -23,6 +24,7 @@ export async function openS3BlobStore(config: Config, context: DriverContext): P
     requests,
     partSize: config['part-size'],
     partsInFlight: config['parts-in-flight'],
+    uploadMemory: new UploadMemory(config['upload-memory']),
     partChecksums: checksumMode(config) === 'WHEN_SUPPORTED',
     objectOptions: objectOptions(config),
   };

@@ -12,8 +12,21 @@ export async function putSmall(
   source: Source,
   options: BlobPutOptions,
 ): Promise<{ created: boolean }> {
-  const content = await gather(source, options);
   const { signal } = options;
+  await bucket.uploadMemory.take(options.size, signal);
+  try {
+    return await putWhole(bucket, name, await gather(source, options), signal);
+  } finally {
+    bucket.uploadMemory.give(options.size);
+  }
+}
+
+async function putWhole(
+  bucket: Bucket,
+  name: string,
+  content: Buffer,
+  signal: AbortSignal | undefined,
+): Promise<{ created: boolean }> {
   const conditional = bucket.features.conditionalPut;
   if (!conditional && (await headObject(bucket, name, { signal })) !== undefined) return { created: false };
   const maker = randomUUID();
