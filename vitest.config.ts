@@ -1,10 +1,20 @@
 import { defineConfig } from 'vitest/config';
+import { missing } from './libs/test-servers/src/catalog.ts';
+import { testsWithout } from './tools/test-run/needs.ts';
 
 // Unit tests stand beside the code they test; e2e scenarios start whole Stoa processes and run after them.
 const resolve = { conditions: ['stoa-source'] };
 // Global setups run in an environment of their own.
 const environments = { __vitest__: { resolve: { conditions: ['stoa-source'], externalConditions: ['stoa-source'] } } };
 const ssr = { resolve: { conditions: ['stoa-source'], externalConditions: ['stoa-source'] } };
+
+const unitTests = [
+  '{libs,services,drivers,apps}/*/{src,test,conformance}/**/*.test.ts',
+  'tools/**/*.test.ts',
+  'bench/**/*.test.ts',
+];
+// The setup of the run says which they are, and why; under CI it fails.
+const withoutServer = testsWithout(import.meta.dirname, unitTests, (name) => missing(name) !== undefined);
 
 export default defineConfig({
   resolve,
@@ -18,8 +28,9 @@ export default defineConfig({
         environments,
         test: {
           name: 'unit',
-          include: ['{libs,services,drivers,apps}/*/{src,test,conformance}/**/*.test.ts', 'tools/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**', '**/templates/**'],
+          include: unitTests,
+          exclude: ['**/node_modules/**', '**/dist/**', '**/templates/**', ...withoutServer.keys()],
+          provide: { withoutServer: [...withoutServer] },
           globalSetup: ['tools/test-run/unit-setup.ts'],
           testTimeout: 30_000,
         },

@@ -23,6 +23,9 @@ const PATCHES: readonly Patch[] = [
   { file: /mime\/structure-format\.ts$/, from: 'STRUCTURE_VERSION = 1', to: 'STRUCTURE_VERSION = 2' },
   { file: /mailbox\/chunk-format\.ts$/, from: 'CHUNK_VERSION = 1', to: 'CHUNK_VERSION = 2' },
   { file: /mailbox\/chunk-codec\.ts$/, from: '+ count * width);\n  bytes[0]', to: '+ count * width + 5);\n  bytes[0]' },
+  // What was appended is known to the release that appends it.
+  { file: /mailbox\/chunk-codec\.ts$/, from: 'version <= CHUNK_VERSION', to: 'version < CHUNK_VERSION' },
+  { file: /mime\/structure-reader\.ts$/, from: 'version <= STRUCTURE_VERSION', to: 'version < STRUCTURE_VERSION' },
   { file: /coordinator\/src\/envelope-writer\.ts$/, from: 'ENVELOPE_VERSION = 1', to: 'ENVELOPE_VERSION = 2' },
   {
     file: /coordinator\/src\/envelope-writer\.ts$/,
