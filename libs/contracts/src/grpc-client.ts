@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   type CallOptions,
   type ChannelCredentials,
@@ -36,13 +37,21 @@ export const CHANNEL_OPTIONS: ChannelOptions = {
 /** How often a wait for a connection looks again, should no change be told. */
 const CONNECT_CHECK_MS = 1_000;
 
-/** A connection to one address; clients of several contracts may share it. */
+/** What TLS calls a server that is reached by its IP address, which server name indication cannot carry (RFC 6066). */
+const NAME_OF_ADDRESSES = 'stoa.invalid';
+
+/**
+ * A connection to one address; clients of several contracts may share it. Credentials for TLS check the server's certificate
+ * against the address on their own: what gRPC would check is the name that was indicated.
+ */
 export function createChannel(
   address: string,
   credentials: ChannelCredentials,
   options: ChannelOptions = {},
 ): GrpcClient {
-  return new GrpcClient(address, credentials, { ...CHANNEL_OPTIONS, ...options });
+  const isAddress = isIP(address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')) !== 0;
+  const name = isAddress ? { 'grpc.ssl_target_name_override': NAME_OF_ADDRESSES } : {};
+  return new GrpcClient(address, credentials, { ...CHANNEL_OPTIONS, ...name, ...options });
 }
 
 /** Whether a connection stands; begins to make one where there is none. */

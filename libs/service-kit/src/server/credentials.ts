@@ -1,3 +1,4 @@
+import { checkServerIdentity } from 'node:tls';
 import { type ChannelCredentials, credentials, experimental, ServerCredentials } from '@grpc/grpc-js';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { CoreConfig } from '../config/sections.ts';
@@ -48,5 +49,7 @@ export function channelCredentials(
     return credentials.createInsecure();
   }
   const watched = new WatchedCertificates(tls, { tlsKey, logger });
-  return experimental.createCertificateProviderChannelCredentials(watched, watched);
+  return experimental.createCertificateProviderChannelCredentials(watched, watched, {
+    checkServerIdentity: (_, certificate) => checkServerIdentity(address.host, certificate),
+  });
 }

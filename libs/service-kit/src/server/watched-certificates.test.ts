@@ -88,6 +88,20 @@ describe('the certificates between processes', () => {
     expect(await standing.getQuota({})).toMatchObject({ limitBytes: 7 });
   });
 
+  it.each([
+    ['another address', ['IP:127.0.0.99']],
+    ['only a name', ['DNS:localhost']],
+    ['the name that is indicated for all addresses', ['DNS:stoa.invalid']],
+  ])('are refused by who reached an address when they hold %s', async (what, hosts) => {
+    const name = what.replaceAll(' ', '-');
+    const { port } = await serve(files(name, authority, authority.issue(name, hosts)));
+    const caller = client(port, files(`${name}-client`, authority, authority.issue(`${name}-client`, ['DNS:client'])));
+    await expect(caller.getQuota({}, { timeoutMs: 500 })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(/does not match certificate|altnames/),
+    });
+  });
+
   it('may come from another authority, once both sides have it', async () => {
     const next = new TestAuthority(folder, 'next');
     const server = files('moving-server', authority, authority.issue('moving-one', HOSTS));
