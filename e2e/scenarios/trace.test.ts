@@ -9,6 +9,7 @@ import { SHAPES, Stoa } from '../support/stoa.ts';
 const LARGE = 'hello\r\n'.repeat(20_000);
 
 interface JaegerTrace {
+  traceID: string;
   spans: { operationName: string; processID: string; spanID: string }[];
   processes: Record<string, { serviceName: string }>;
 }
@@ -37,7 +38,7 @@ describe.each(SHAPES)('one trace for one message, %s', (shape) => {
     await client.mailboxOpen('INBOX');
     const told = once(client, 'exists');
     const idling = client.idle();
-    await sender(stoa).sendMail({
+    const sent = await sender(stoa).sendMail({
       from: 'out@elsewhere.test',
       to: 'alice@example.test',
       subject: 'traced',
@@ -98,6 +99,11 @@ describe.each(SHAPES)('one trace for one message, %s', (shape) => {
       return (data[0]?.spans ?? []).map(({ spanID }) => spanID).sort();
     };
     await expect.poll(found, { timeout: 20_000 }).toEqual([...new Set(trace().map(({ spanId }) => spanId))].sort());
+    // From the reply to DATA, which is what the sender's log has, to the trace.
+    const smtpId = /queued as (\w+)/.exec(sent.response ?? '')?.[1];
+    const tags = encodeURIComponent(JSON.stringify({ 'smtp.id': smtpId }));
+    const search = await fetch(`${query}/api/traces?service=stoa-smtp&tags=${tags}`);
+    expect(((await search.json()) as { data: JaegerTrace[] }).data.map(({ traceID }) => traceID)).toEqual([id]);
     const services = (await (await fetch(`${query}/api/services`)).json()) as { data: string[] };
     expect(services.data).toEqual(expect.arrayContaining(['stoa-smtp', 'stoa-imap', 'stoa-store-router']));
   });

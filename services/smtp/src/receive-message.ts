@@ -1,3 +1,4 @@
+import { trace } from '@opentelemetry/api';
 import type { storage } from '@stoa/contracts';
 import {
   formatAddress,
@@ -196,6 +197,7 @@ function repliesOf(
   const queueId = response.queueId === '' ? id : response.queueId;
   const accepted = smtpReply(250, S.ok, `Ok: queued as ${queueId}`);
   const failed = response.results.flatMap(({ errorCode }, i) => (errorCode === '' ? [] : [i]));
+  trace.getActiveSpan()?.setAttributes({ 'smtp.id': id, 'smtp.queue_id': response.queueId });
   session.context.logger.info(
     {
       id,
