@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { missing } from './libs/test-servers/src/catalog.ts';
 import { testsWithout } from './tools/test-run/needs.ts';
@@ -21,6 +22,8 @@ export default defineConfig({
   ssr,
   environments,
   test: {
+    // Many tests wait for servers, for their restart or for time-outs: more at a time than there are cores.
+    maxWorkers: Math.max(3, availableParallelism()),
     projects: [
       {
         resolve,

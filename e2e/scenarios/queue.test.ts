@@ -1,8 +1,8 @@
 import { once } from 'node:events';
+import { freePorts } from '@stoa/test-servers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imapClient, submitter } from '../support/clients.ts';
 import { operate } from '../support/commands.ts';
-import { freePorts } from '../support/ports.ts';
 import { SmtpSink } from '../support/smtp-sink.ts';
 import { SHAPES, Stoa } from '../support/stoa.ts';
 import { toolPath } from '../support/tools.ts';

@@ -22,6 +22,7 @@ import { Notices } from './queue/notices.ts';
 import { Queue } from './queue/queue.ts';
 import { queueService } from './queue/service.ts';
 import { checkStoreFormat } from './store-format.ts';
+import { StoreHealth } from './store-health.ts';
 
 /** Owns the stores: mailboxes, messages, accounts, the outbound queue. Keeps no state that matters, so any number may run. */
 export const storeRouterModule = defineService({
@@ -98,6 +99,11 @@ export const storeRouterModule = defineService({
       ],
       now,
     });
+    const others = new StoreHealth([
+      { kind: 'blob', store: blob.driver },
+      { kind: 'memory', store: memory.driver },
+      { kind: 'search', store: search.driver },
+    ]);
     let unsubscribe: (() => void) | undefined;
     return {
       contracts: [
@@ -139,9 +145,12 @@ export const storeRouterModule = defineService({
         unsubscribe?.();
         unsubscribe = undefined;
       },
-      // Without these two nothing can be stored or read; the others are missed less.
+      // Without the data store nothing works; the others are missed less.
       async check() {
-        await Promise.all([store.check(), blob.driver.check()]);
+        await Promise.all([store.check(), others.look()]);
+      },
+      get degraded() {
+        return others.degraded;
       },
       addresses: {},
       sessions: 0,

@@ -4,6 +4,7 @@ import { anyMail, crlf } from './mail.test-support.ts';
 import { parseMessage } from './message-parser.ts';
 import { ORACLE } from './oracle.test-support.ts';
 import { StructureError } from './structure-error.ts';
+import { STRUCTURE_VERSION } from './structure-format.ts';
 import { decodeEnvelope, decodeParts, decodeStructure } from './structure-reader.ts';
 import { encodeStructure } from './structure-writer.ts';
 
@@ -55,8 +56,11 @@ describe('the stored structure', () => {
   });
 
   it('tells a newer version from damage', () => {
-    const stored = encodeStructure(parseMessage(ORDINARY));
-    stored[0] = 2;
+    const parsed = parseMessage(ORDINARY);
+    const stored = encodeStructure(parsed);
+    stored[0] = STRUCTURE_VERSION + 1;
+    expect(decodeStructure(Buffer.concat([stored, Buffer.from('appended')]))).toEqual(parsed);
+    stored[0] = STRUCTURE_VERSION + 16;
     expect(() => decodeStructure(stored)).toThrow(expect.objectContaining({ code: 'newer-version' }));
     expect(() => decodeStructure(stored.subarray(0, 0))).toThrow(expect.objectContaining({ code: 'corrupt' }));
     stored[0] = 0;

@@ -1,0 +1,129 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { ImapFlow } from 'imapflow';
+import { createTransport } from 'nodemailer';
+import type { Node } from '../../tools/cluster/local-cluster.ts';
+
+export const digest = (octets: Uint8Array | string) => createHash('sha256').update(octets).digest('hex');
+
+/** What one attempt to store a message led to. */
+export interface Outcome {
+  readonly acknowledged: boolean;
+  /** Of the body. */
+  readonly digest: string;
+  /** What the server said: an SMTP reply, or status and code of an IMAP response. Empty: the connection broke off. */
+  readonly reply: string;
+}
+
+export interface LoadOptions {
+  node: Node;
+  /** Address of the account. */
+  account: string;
+  password: string;
+  /** Octets of a body, about. */
+  size: number;
+}
+
+const PAUSE_MS = 50;
+
+/** Stores messages one after the other, and keeps what the server said, until it is told to stop. */
+export abstract class Load {
+  readonly outcomes: Outcome[] = [];
+  protected readonly options: LoadOptions;
+  readonly #work: Promise<void>;
+  #running = true;
+
+  constructor(options: LoadOptions) {
+    this.options = options;
+    this.#work = this.#repeat();
+  }
+
+  async #repeat(): Promise<void> {
+    while (this.#running) {
+      const body = `${randomBytes(this.options.size / 2)
+        .toString('hex')
+        .replaceAll(/.{76}/g, '$&\r\n')}\r\n`;
+      const refusal = await this.store(body).then(
+        () => undefined,
+        (error: unknown) => replyOf(error),
+      );
+      this.outcomes.push({ acknowledged: refusal === undefined, digest: digest(body), reply: refusal ?? '' });
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+    this.close();
+  }
+
+  /** Resolves when the server acknowledged it. */
+  protected abstract store(body: string): Promise<void>;
+  protected abstract close(): void;
+
+  get acknowledged(): string[] {
+    return this.outcomes.filter((outcome) => outcome.acknowledged).map((outcome) => outcome.digest);
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#work;
+  }
+}
+
+function replyOf(error: unknown): string {
+  const { response, responseStatus, serverResponseCode } = error as Record<string, unknown>;
+  if (typeof response === 'string') return response;
+  if (typeof responseStatus === 'string') return `${responseStatus} ${String(serverResponseCode ?? '')}`.trim();
+  return '';
+}
+
+/** Delivers by SMTP, a connection each. */
+export class SmtpLoad extends Load {
+  protected async store(body: string): Promise<void> {
+    const { node, account } = this.options;
+    const transport = createTransport({
+      host: node.host,
+      port: node.listeners.smtp,
+      tls: { rejectUnauthorized: false },
+      connectionTimeout: 5_000,
+      socketTimeout: 60_000,
+    });
+    const raw = `From: out@elsewhere.test\r\nTo: ${account}\r\nSubject: s\r\n\r\n${body}`;
+    await transport.sendMail({ envelope: { from: 'out@elsewhere.test', to: [account] }, raw });
+  }
+
+  protected close(): void {}
+}
+
+/** Appends by IMAP, on one connection while it lasts. */
+export class AppendLoad extends Load {
+  #client: ImapFlow | undefined;
+
+  protected async store(body: string): Promise<void> {
+    try {
+      this.#client ??= await connect(this.options);
+      if ((await this.#client.append('INBOX', `Subject: a\r\n\r\n${body}`)) === false) throw new Error('not appended');
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  protected close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+}
+
+export async function connect({ node, account, password }: Omit<LoadOptions, 'size'>): Promise<ImapFlow> {
+  const client = new ImapFlow({
+    host: node.host,
+    port: node.listeners.imaps,
+    secure: true,
+    tls: { rejectUnauthorized: false },
+    auth: { user: account, pass: password },
+    logger: false,
+    disableAutoIdle: true,
+    connectionTimeout: 5_000,
+    socketTimeout: 60_000,
+  });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
