@@ -10,7 +10,7 @@ export interface Outcome {
   readonly acknowledged: boolean;
   /** Of the body. */
   readonly digest: string;
-  /** What the server said: an SMTP reply, or status and code of an IMAP response. Empty: the connection broke off. */
+  /** What the server said: an SMTP reply, or an IMAP response without its tag. */
   readonly reply: string;
 }
 
@@ -29,12 +29,16 @@ const PAUSE_MS = 50;
 export abstract class Load {
   readonly outcomes: Outcome[] = [];
   protected readonly options: LoadOptions;
-  readonly #work: Promise<void>;
+  #work: Promise<void> | undefined;
   #running = true;
 
   constructor(options: LoadOptions) {
     this.options = options;
-    this.#work = this.#repeat();
+  }
+
+  start(): this {
+    this.#work ??= this.#repeat();
+    return this;
   }
 
   async #repeat(): Promise<void> {
@@ -67,10 +71,9 @@ export abstract class Load {
 }
 
 function replyOf(error: unknown): string {
-  const { response, responseStatus, serverResponseCode } = error as Record<string, unknown>;
-  if (typeof response === 'string') return response;
-  if (typeof responseStatus === 'string') return `${responseStatus} ${String(serverResponseCode ?? '')}`.trim();
-  return '';
+  const { response, message } = error as { response?: unknown; message: string };
+  // Of an IMAP response without its tag.
+  return typeof response === 'string' ? response.replace(/^\w+ (?=NO |BAD )/, '') : `no reply: ${message}`;
 }
 
 /** Delivers by SMTP, a connection each. */
