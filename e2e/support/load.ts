@@ -14,11 +14,15 @@ export interface Outcome {
   readonly reply: string;
 }
 
-export interface LoadOptions {
-  node: Node;
-  /** Address of the account. */
+/** An account, and the node through which it is reached. */
+export interface Place {
+  node: { host: string; listeners: Pick<Node['listeners'], 'smtp' | 'imaps'> };
+  /** Its address. */
   account: string;
   password: string;
+}
+
+export interface LoadOptions extends Place {
   /** Octets of a body, about. */
   size: number;
 }
@@ -114,7 +118,57 @@ export class AppendLoad extends Load {
   }
 }
 
-export async function connect({ node, account, password }: Omit<LoadOptions, 'size'>): Promise<ImapFlow> {
+/** Sets one keyword after the other on the first messages of INBOX; outcomes count changes, not messages. */
+export class Flagging extends Load {
+  #client: ImapFlow | undefined;
+  #next = 0;
+  readonly #keywords = new Map<number, (string | undefined)[]>();
+
+  constructor(options: Place) {
+    super({ ...options, size: 2 });
+  }
+
+  protected async store(): Promise<void> {
+    this.#next += 1;
+    const uid = 1 + (this.#next % 5);
+    const keyword = `k${this.#next}`;
+    // Without an answer it may be there or not.
+    this.#keywords.set(uid, [...this.possible(uid), keyword]);
+    try {
+      if (this.#client === undefined) {
+        this.#client = await connect(this.options);
+        await this.#client.mailboxOpen('INBOX');
+      }
+      if (!(await this.#client.messageFlagsSet(String(uid), [keyword], { uid: true }))) throw new Error('not set');
+      this.#keywords.set(uid, [keyword]);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  protected close(): void {
+    this.#client?.close();
+    this.#client = undefined;
+  }
+
+  /** UIDs of messages that it changed. */
+  get touched(): number[] {
+    return [...this.#keywords.keys()].sort((a, b) => a - b);
+  }
+
+  /** Keywords that a message may have now: the last that was acknowledged, or one that was tried since. */
+  possible(uid: number): (string | undefined)[] {
+    return this.#keywords.get(uid) ?? [undefined];
+  }
+}
+
+export async function connect({
+  node,
+  account,
+  password,
+  qresync = false,
+}: Place & { qresync?: boolean }): Promise<ImapFlow> {
   const client = new ImapFlow({
     host: node.host,
     port: node.listeners.imaps,
@@ -123,6 +177,7 @@ export async function connect({ node, account, password }: Omit<LoadOptions, 'si
     auth: { user: account, pass: password },
     logger: false,
     disableAutoIdle: true,
+    qresync,
     connectionTimeout: 5_000,
     socketTimeout: 60_000,
   });

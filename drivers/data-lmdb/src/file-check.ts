@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { StoaError } from '@stoa/plugin-sdk';
 
 /** Where LMDB keeps what is checked, from the start of each of its first two pages (`MDB_meta` after the page header). */
@@ -9,6 +10,10 @@ const MAIN_ROOT_AT = 136;
 const META_BYTES = 160;
 
 const MAGIC = 0xbeefc0de;
+/** A process that uses the database may be writing one of the pages. */
+const LOOKS = 3;
+const BETWEEN_LOOKS_MS = 20;
+
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 
 /**
@@ -24,8 +29,10 @@ export async function checkFile(path: string): Promise<void> {
     throw new StoaError('invalid-configuration', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   try {
-    const { size } = await file.stat();
-    if (size === 0 || (await isDatabase(file, size))) return;
+    for (let look = 1; look <= LOOKS; look++) {
+      if (await isEmptyOrDatabase(file)) return;
+      await delay(BETWEEN_LOOKS_MS);
+    }
   } finally {
     await file.close();
   }
@@ -33,13 +40,17 @@ export async function checkFile(path: string): Promise<void> {
   throw new StoaError('invalid-configuration', message);
 }
 
-async function isDatabase(file: FileHandle, size: number): Promise<boolean> {
+async function isEmptyOrDatabase(file: FileHandle): Promise<boolean> {
   const first = await readMeta(file, 0);
   const pageSize = first.readUInt32LE(PAGE_SIZE_AT);
   const isPageSize = pageSize >= 512 && pageSize <= 65_536 && (pageSize & (pageSize - 1)) === 0;
-  if (!isPageSize || size < 2 * pageSize) return false;
+  const second = isPageSize ? await readMeta(file, pageSize) : undefined;
+  // After the pages: another process may let the file grow meanwhile, and then name what is new in them.
+  const { size } = await file.stat();
+  if (size === 0) return true;
+  if (second === undefined || size < 2 * pageSize) return false;
   const pages = BigInt(Math.floor(size / pageSize));
-  return isMeta(first, pages) && isMeta(await readMeta(file, pageSize), pages);
+  return isMeta(first, pages) && isMeta(second, pages);
 }
 
 function isMeta(meta: Buffer, pages: bigint): boolean {
