@@ -1,45 +1,13 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
 import type { DriverContext, MemoryStore } from '@stoa/plugin-sdk';
 import { memoryStoreSuite } from '@stoa/plugin-sdk/conformance';
+import { generatePython, preparePython, startPythonMemory } from '@stoa/test-servers';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { remoteConfig, remoteDriver } from '../src/plugins/remote/factory.ts';
 
 // The example of a driver in another language: it must hold whatever holds for Stoa's own memory stores.
-
-const run = promisify(execFile);
-const EXAMPLE = join(import.meta.dirname, '../../../examples/python-memory');
-const REQUIREMENTS = join(EXAMPLE, 'requirements.txt');
-
-/** Path of a Python that has what the example requires. Made once on a machine, which takes a minute. */
-async function preparePython(): Promise<string> {
-  const { stdout: version } = await run('python3', ['--version']);
-  const hash = createHash('sha256').update(version).update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12);
-  const cache = join(homedir(), '.cache/stoa-tools');
-  const made = join(cache, `python-plugin-${hash}`);
-  const python = (folder: string) => join(folder, 'bin/python');
-  if (existsSync(python(made))) return python(made);
-  await mkdir(cache, { recursive: true });
-  const folder = mkdtempSync(`${made}.`);
-  try {
-    await run('python3', ['-m', 'venv', folder], { timeout: 120_000 });
-    const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS];
-    await run(python(folder), install, { timeout: 300_000 });
-    renameSync(folder, made);
-  } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
-    // Another test run was faster.
-    if (!existsSync(python(made))) throw error;
-  }
-  return python(made);
-}
 
 let python = '';
 let lack: string | undefined;
@@ -51,36 +19,8 @@ try {
 }
 
 const folder = lack === undefined ? mkdtempSync(join(tmpdir(), 'stoa-python-')) : '';
-const running = new Set<ChildProcess>();
-const killAll = () => {
-  for (const child of running) child.kill('SIGKILL');
-};
-process.once('exit', killAll);
-
-/** Starts the example, and resolves to its address when it listens. */
-async function startExample(port = 0): Promise<{ address: string; stop(signal?: NodeJS.Signals): Promise<void> }> {
-  const child = spawn(python, ['-B', join(EXAMPLE, 'server.py'), '--port', String(port)], {
-    env: { ...process.env, PYTHONPATH: join(folder, 'gen') },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  running.add(child);
-  let errors = '';
-  child.stderr.on('data', (octets) => {
-    errors += octets;
-  });
-  const ended = once(child, 'exit').then(() => {
-    running.delete(child);
-    throw new Error(`the example ended: ${errors}`);
-  });
-  const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), ended])) as [string];
-  return {
-    address: line.slice(line.lastIndexOf(' ') + 1),
-    async stop(signal = 'SIGTERM') {
-      child.kill(signal);
-      await ended.catch(() => {});
-    },
-  };
-}
+const generated = join(folder, 'gen');
+const startExample = (port = 0) => startPythonMemory(python, generated, port);
 
 const silent = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
 const context: DriverContext = { logger: silent, dataDirectory: folder, nodeId: 'python' };
@@ -91,7 +31,6 @@ async function open(address: string, config: object = {}): Promise<MemoryStore> 
 }
 
 afterAll(() => {
-  killAll();
   if (folder !== '') rmSync(folder, { recursive: true, force: true });
 });
 
@@ -100,7 +39,7 @@ if (lack !== undefined) {
     it('is not tested here', () => {});
   });
 } else {
-  await run('sh', [join(EXAMPLE, 'generate.sh'), join(folder, 'gen'), python], { timeout: 60_000 });
+  await generatePython(python, generated);
   const { address } = await startExample();
   // The first connection tells what the driver can do, which the suite asks for.
   await (await open(address)).close();

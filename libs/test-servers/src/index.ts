@@ -4,6 +4,7 @@ export { type NatsCluster, type NatsOptions, type NatsServer, startNats, startNa
 export { type PgBouncer, startPgBouncer } from './pgbouncer.ts';
 export { createPostgresDatabase, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts';
 export { freePort, freePorts, temporaryFolder, until } from './process.ts';
+export { generatePython, type PythonMemory, preparePython, startPythonMemory } from './python.ts';
 export {
   type RedisCluster,
   type RedisOptions,

@@ -1,6 +1,13 @@
 import { pathToFileURL } from 'node:url';
-import { type ConfigSchema, StoaError } from '@stoa/plugin-sdk';
-import { importDriver, installedDriverPackages, resolveDriver } from '@stoa/service-kit';
+import { type ConfigSchema, type DriverFactory, StoaError } from '@stoa/plugin-sdk';
+import {
+  DRIVER_KINDS,
+  importDriver,
+  installedDriverPackages,
+  loadDriver,
+  REMOTE_DRIVER,
+  resolveDriver,
+} from '@stoa/service-kit';
 import type { Command } from 'commander';
 import { printRows } from '../cli/output.ts';
 import { verifyPlugin } from '../plugin/verify.ts';
@@ -20,15 +27,33 @@ async function describe(name: string): Promise<Record<string, unknown>> {
   }
 }
 
-async function verify(name: string, options: { config?: string; json?: boolean }): Promise<void> {
-  const driver = await importDriver(
-    name.startsWith('file:')
-      ? name
-      : name.startsWith('/') && name.endsWith('.js')
-        ? pathToFileURL(name).href
-        : resolveDriver('data', name, process.cwd()),
-    name,
-  );
+interface VerifyCommandOptions {
+  config?: string;
+  kind?: string;
+  json?: boolean;
+}
+
+/** The driver, and the module that other processes find it in; a remote one is in a process of its own already. */
+async function driverNamed(
+  name: string,
+  kind: string | undefined,
+): Promise<{ driver: DriverFactory; module?: string }> {
+  if (name === REMOTE_DRIVER) {
+    const wanted = DRIVER_KINDS.find((one) => one === kind);
+    if (wanted === undefined)
+      throw new StoaError('invalid-argument', `--kind: say which contract it serves: ${DRIVER_KINDS.join(', ')}`);
+    return { driver: (await loadDriver(wanted, name, process.cwd())) as DriverFactory };
+  }
+  const module = /^file:/.test(name)
+    ? name
+    : name.startsWith('/') && name.endsWith('.js')
+      ? pathToFileURL(name).href
+      : resolveDriver('data', name, process.cwd());
+  return { driver: await importDriver(module, name), module };
+}
+
+async function verify(name: string, options: VerifyCommandOptions): Promise<void> {
+  const { driver, module } = await driverNamed(name, options.kind);
   let given: unknown;
   try {
     given = JSON.parse(options.config ?? '{}');
@@ -42,7 +67,7 @@ async function verify(name: string, options: { config?: string; json?: boolean }
       checked.issues.map((issue) => `--config ${(issue.path ?? []).join('.')}: ${issue.message}`).join('\n'),
     );
   }
-  await verifyPlugin(driver, given, options);
+  await verifyPlugin(driver, given, { ...options, ...(module === undefined ? {} : { module }) });
 }
 
 export function registerPlugin(program: Command): void {
@@ -54,7 +79,8 @@ export function registerPlugin(program: Command): void {
       `
 Examples:
   stoa plugin list
-  stoa plugin verify @example/stoa-data-foo --config '{"url":"foo://127.0.0.1"}'`,
+  stoa plugin verify @example/stoa-data-foo --config '{"url":"foo://127.0.0.1"}'
+  stoa plugin verify remote --kind memory --config '{"address":"127.0.0.1:7101"}'`,
     );
   plugin
     .command('list')
@@ -67,6 +93,7 @@ Examples:
   plugin
     .command('verify <package>')
     .description('run the conformance suite of its kind against a driver; exit code 1 when it fails')
+    .option('--kind <kind>', 'of "remote": the contract that the other process serves')
     .option('--config <json>', 'configuration of the driver, as JSON', '{}')
     .option('--json', 'write JSON')
     .action(verify);

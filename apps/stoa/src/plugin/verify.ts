@@ -17,7 +17,15 @@ function hostForComposites(): HostOptions {
 }
 
 /** Runs the conformance suite of a driver and tells each test's result. Data that the driver keeps in its folder goes to a temporary one. */
-export async function verifyPlugin(driver: DriverFactory, config: unknown, options: { json?: boolean }): Promise<void> {
+export async function verifyPlugin(
+  driver: DriverFactory,
+  config: unknown,
+  options: {
+    json?: boolean;
+    /** URL of its module: with it the tests run that need processes of their own, which are killed. */
+    module?: string;
+  },
+): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'stoa-verify-'));
   const say = (line: string) => {
     if (options.json !== true) process.stdout.write(`${line}\n`);
@@ -32,7 +40,11 @@ export async function verifyPlugin(driver: DriverFactory, config: unknown, optio
           if (!passed) say(`      ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
         },
       },
-      { context: { dataDirectory: folder }, host: hostForComposites() },
+      {
+        context: { dataDirectory: folder },
+        host: hostForComposites(),
+        ...(options.module === undefined ? {} : { crash: { module: options.module, execArgv: process.execArgv } }),
+      },
     );
     const failed = report.results.filter((result) => !result.passed).length;
     const summary = { driver: driver.name, kind: driver.kind, passed: report.results.length - failed, failed };
