@@ -86,7 +86,7 @@ export class Balancer<D extends ServiceDefinition> {
     call: ClientCallOptions | undefined,
   ): Promise<unknown> {
     const source = method.requestStream ? new OnceIterable(request as AsyncIterable<unknown>) : undefined;
-    let last: unknown = new StoaError('unavailable', 'no instance of the service is known');
+    let last: unknown;
     try {
       for (const [endpoint, options] of this.#attempts(call)) {
         try {
@@ -101,7 +101,7 @@ export class Balancer<D extends ServiceDefinition> {
     } finally {
       source?.close();
     }
-    throw last;
+    throw last ?? noInstance();
   }
 
   async *#stream(
@@ -111,7 +111,7 @@ export class Balancer<D extends ServiceDefinition> {
     call: ClientCallOptions | undefined,
   ): AsyncGenerator<unknown, void, undefined> {
     const source = method.requestStream ? new OnceIterable(request as AsyncIterable<unknown>) : undefined;
-    let last: unknown = new StoaError('unavailable', 'no instance of the service is known');
+    let last: unknown;
     try {
       for (const [endpoint, options] of this.#attempts(call)) {
         let seen = false;
@@ -134,7 +134,7 @@ export class Balancer<D extends ServiceDefinition> {
     } finally {
       source?.close();
     }
-    throw last;
+    throw last ?? noInstance();
   }
 
   /** The instances in order, each with what is left of the caller's time. */
@@ -152,6 +152,10 @@ export class Balancer<D extends ServiceDefinition> {
       first = false;
     }
   }
+}
+
+function noInstance(): StoaError {
+  return new StoaError('unavailable', 'no instance of the service is known');
 }
 
 function rotate<T>(items: readonly T[], by: number): T[] {

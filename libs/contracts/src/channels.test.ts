@@ -59,6 +59,7 @@ const implementation: Implementation<typeof definition> = {
       }
       for (let i = 0; ; i++) {
         if (request.accountId === 'three' && i === 3) return;
+        if (request.accountId === 'one' && i === 1) return;
         if (request.accountId === 'wait' && i === 1) await untilAborted(call);
         seen.produced += 1;
         yield { part: { $case: 'chunks' as const, value: { packed: [new Uint8Array(64 * 1024)] } } };
@@ -221,6 +222,11 @@ describe.each(shapes)('a client over the %s channel', (_shape, make) => {
     await expect.poll(() => seen.ended).toBe(before.ended + 1);
     // 64 KiB a message: the windows of the connection hold some megabytes, no more.
     expect(seen.produced - before.produced).toBeLessThan(400);
+  });
+
+  it('bears any number of consumers that stop shortly before the end', async () => {
+    for (let i = 0; i < 1200; i++) for await (const _ of client.openMailbox({ accountId: 'one' })) break;
+    expect((await client.getQuota({ accountId: 'x' })).limitBytes).toBe(7);
   });
 
   it('streams requests', async () => {

@@ -80,11 +80,14 @@ export function fromStatus(error: unknown): StoaError {
 
 /**
  * What a call failed with, for the one who made it. A reset that neither side's code asked for, as when a server is shut down
- * in the middle of a call, has the status CANCELLED too; to a caller that did not give up the server is just unavailable.
+ * in the middle of a call, has the status CANCELLED or INTERNAL; to a caller that did not give up the server is just unavailable.
  */
 export function fromCallStatus(error: unknown, signal: AbortSignal | undefined): StoaError {
   const known = fromStatus(error);
-  if (known === error || known.code !== 'cancelled' || signal?.aborted) return known;
-  if ((error as Partial<StatusObject>).metadata?.get?.(CODE_KEY).length) return known;
+  if (known === error || signal?.aborted) return known;
+  const { metadata, details = '' } = error as Partial<StatusObject>;
+  const isReset =
+    known.code === 'cancelled' || (known.code === 'internal' && details.startsWith('Received RST_STREAM'));
+  if (!isReset || metadata?.get?.(CODE_KEY).length) return known;
   return new StoaError('unavailable', 'the server ended the call', { cause: error });
 }

@@ -32,10 +32,16 @@ export const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.use_local_subchannel_pool': 1,
   'grpc-node.flow_control_window': 4 * 1024 * 1024,
+  // Nobody asks for what it counts of each call.
+  'grpc.enable_channelz': 0,
 };
 
 /** How often a wait for a connection looks again, should no change be told. */
 const CONNECT_CHECK_MS = 1_000;
+
+/** How long, and for how many responses, a stream that nobody reads any more may go on to its end. */
+const LEAVE_MS = 100;
+const LEAVE_RESPONSES = 2;
 
 /** What TLS calls a server that is reached by its IP address, which server name indication cannot carry (RFC 6066). */
 const NAME_OF_ADDRESSES = 'stoa.invalid';
@@ -206,7 +212,7 @@ class Call {
       // The iterator below reports a failure; without a listener of its own the stream would throw it once more after an early end.
       opened.on('error', () => {});
       unlisten = onAbort(options?.signal, () => opened.cancel());
-      for await (const response of opened) yield response;
+      for await (const response of opened.iterator({ destroyOnReturn: false })) yield response;
       call = undefined;
     } catch (error) {
       call = undefined;
@@ -214,7 +220,7 @@ class Call {
       throw failure;
     } finally {
       unlisten?.();
-      call?.cancel();
+      if (call !== undefined) leave(call);
       span.end(failure);
     }
   }
@@ -260,6 +266,22 @@ class Call {
       await end.or<void>((resolve) => channel.watchConnectivityState(state, lookAgainAt, () => resolve()));
     }
   }
+}
+
+/**
+ * Ends a stream of which no more is wanted. A server takes only so many resets on a connection (nghttp2: a thousand, and then
+ * 33 a second) before it ends the connection with every call on it, so a stream whose end is close is read up to it.
+ */
+function leave(call: ClientReadableStream<unknown> | ClientDuplexStream<unknown, unknown>): void {
+  const timer = setTimeout(() => call.cancel(), LEAVE_MS).unref();
+  let responses = 0;
+  call.on('data', () => {
+    responses += 1;
+    if (responses > LEAVE_RESPONSES) call.cancel();
+  });
+  const over = () => clearTimeout(timer);
+  call.once('end', over);
+  call.once('error', over);
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

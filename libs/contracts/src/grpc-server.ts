@@ -74,18 +74,28 @@ function openCall(
   const controller = new AbortController();
   const deadline = call.getDeadline();
   const serverCall: ServerCall = { signal: controller.signal, deadline: Number(deadline) };
-  call.on('cancelled', () =>
+  let answered = false;
+  // grpc-js says so at the end of every call, also of one that was answered.
+  call.on('cancelled', () => {
+    if (answered) return;
     controller.abort(
       Date.now() >= serverCall.deadline
         ? new StoaError('deadline-exceeded', 'the deadline passed')
         : new StoaError('cancelled', 'the caller gave up, or the connection broke'),
-    ),
-  );
+    );
+  });
   // Whatever context the connection was accepted in is not this call's.
   const parent = context.with(ROOT_CONTEXT, () =>
     enter(() => propagation.extract(context.active(), call.metadata, carrier)),
   );
-  return { serverCall, span: startCallSpan(SpanKind.SERVER, definition, method, 'grpc', parent) };
+  return {
+    serverCall,
+    span: startCallSpan(SpanKind.SERVER, definition, method, 'grpc', parent),
+    /** Nobody is left whom an abort would tell something. */
+    answered() {
+      answered = true;
+    },
+  };
 }
 
 /**
@@ -139,7 +149,7 @@ function adapt(
       : (call as unknown as { request: unknown }).request;
   if (method.responseStream) {
     return async (call: Writing) => {
-      const { serverCall, span } = openCall(definition, method, call, enter);
+      const { serverCall, span, answered } = openCall(definition, method, call, enter);
       try {
         const responses = context.with(
           span.context,
@@ -152,6 +162,7 @@ function adapt(
           }
         }
         span.end();
+        answered();
         call.end();
       } catch (error) {
         const status = failed(span, serverCall.signal.aborted ? serverCall.signal.reason : error);
@@ -160,11 +171,12 @@ function adapt(
     };
   }
   return (call: UnaryOrReading, callback: sendUnaryData<unknown>) => {
-    const { serverCall, span } = openCall(definition, method, call, enter);
+    const { serverCall, span, answered } = openCall(definition, method, call, enter);
     const run = async () => handler(requestOf(call, serverCall), serverCall);
     context.with(span.context, run).then(
       (response) => {
         span.end();
+        answered();
         callback(null, method.responseType.fromPartial(response ?? {}));
       },
       (error: unknown) => callback(failed(span, serverCall.signal.aborted ? serverCall.signal.reason : error)),

@@ -36,6 +36,8 @@ export class ContractServer {
       // A client whose machine vanished holds its streams for this long, no longer.
       'grpc.keepalive_time_ms': 20_000,
       'grpc.keepalive_timeout_ms': 10_000,
+      // Nobody asks for what it counts of each call.
+      'grpc.enable_channelz': 0,
     });
     this.#health.addToServer(this.#server);
     const descriptors = readFileSync(fileURLToPath(import.meta.resolve('@stoa/contracts/descriptors.binpb')));
