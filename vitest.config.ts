@@ -35,7 +35,7 @@ export default defineConfig({
           exclude: ['**/node_modules/**', '**/dist/**', '**/templates/**', ...withoutServer.keys()],
           provide: { withoutServer: [...withoutServer] },
           globalSetup: ['tools/test-run/unit-setup.ts'],
-          testTimeout: 30_000,
+          testTimeout: 90_000,
         },
       },
       {

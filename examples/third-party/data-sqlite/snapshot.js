@@ -14,6 +14,7 @@ const MAX_RESTING = 4;
 export class Snapshot {
   #database;
   #release;
+  /** @type {NodeJS.Timeout | undefined} */
   #timer;
   /** @type {StoaError | undefined} Why it ended before the scan did. */
   #ended;

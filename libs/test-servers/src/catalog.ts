@@ -5,7 +5,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CACHE, findPostgres, findProgram } from './locate.ts';
 
 /** The servers that tests, benchmarks and the local cluster run. */
-export type ServerName = 'postgres' | 'pgbouncer' | 'redis' | 'sentinel' | 'nats' | 's3' | 'toxiproxy' | 'jaeger';
+export type ServerName =
+  | 'postgres'
+  | 'pgbouncer'
+  | 'redis'
+  | 'sentinel'
+  | 'nats'
+  | 's3'
+  | 'toxiproxy'
+  | 'jaeger'
+  | 'dovecot'
+  | 'postfix';
 
 interface Entry {
   /** Environment variable with the address of one that runs already. */
@@ -79,6 +89,12 @@ export const CATALOG: Readonly<Record<ServerName, Entry>> = {
     build: BUILD_JAEGER,
     hint: 'install Go, with which Jaeger is built once (some ten minutes), or name one in STOA_JAEGER',
   },
+  dovecot: {
+    find: () => (existsSync('/usr/lib/dovecot/lmtp') ? findProgram('dovecot') : undefined),
+    packageName: 'dovecot-imapd dovecot-lmtpd',
+    hint: 'install Dovecot 2.3 with IMAP and LMTP (Debian: dovecot-imapd dovecot-lmtpd)',
+  },
+  postfix: { find: () => findProgram('postfix'), packageName: 'postfix', hint: 'install Postfix (Debian: postfix)' },
 };
 
 /** Address of a server that somebody else runs, from the environment. */

@@ -1,9 +1,10 @@
 export { type EnsureOptions, ensure, given, missing, type ServerName } from './catalog.ts';
 export { findJaeger, type Jaeger, startJaeger } from './jaeger.ts';
+export { findProgram } from './locate.ts';
 export { type NatsCluster, type NatsOptions, type NatsServer, startNats, startNatsCluster } from './nats.ts';
 export { type PgBouncer, startPgBouncer } from './pgbouncer.ts';
 export { createPostgresDatabase, type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts';
-export { freePort, freePorts, temporaryFolder, until } from './process.ts';
+export { freePort, freePorts, ServerProcess, temporaryFolder, until } from './process.ts';
 export { generatePython, type PythonMemory, preparePython, startPythonMemory } from './python.ts';
 export {
   type RedisCluster,

@@ -52,6 +52,12 @@ async function driverNamed(
   return { driver: await importDriver(module, name), module };
 }
 
+async function connectOnce(driver: DriverFactory, config: unknown): Promise<void> {
+  const logger = { debug() {}, info() {}, warn() {}, error() {} };
+  const opened = await driver.create(config, { logger, dataDirectory: process.cwd(), nodeId: 'verify' });
+  await opened.close();
+}
+
 async function verify(name: string, options: VerifyCommandOptions): Promise<void> {
   const { driver, module } = await driverNamed(name, options.kind);
   let given: unknown;
@@ -67,6 +73,8 @@ async function verify(name: string, options: VerifyCommandOptions): Promise<void
       checked.issues.map((issue) => `--config ${(issue.path ?? []).join('.')}: ${issue.message}`).join('\n'),
     );
   }
+  // Only its process knows what a remote driver can do, and with it which tests are for it.
+  if (module === undefined) await connectOnce(driver, checked.value);
   await verifyPlugin(driver, given, { ...options, ...(module === undefined ? {} : { module }) });
 }
 
