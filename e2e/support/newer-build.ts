@@ -30,10 +30,10 @@ const PATCHES: readonly Patch[] = [
   {
     file: /coordinator\/src\/envelope-writer\.ts$/,
     from: '    return coordinator.Envelope.encode({',
-    to: `    return Buffer.concat([Buffer.from(${MORE_ENVELOPE}), this.#known(sequence, events)]);
+    to: `    return Buffer.concat([Buffer.from(${MORE_ENVELOPE}), this.#known(stream, sequence, events)]);
   }
 
-  #known(sequence: number, events: readonly coordinator.Event[]): Uint8Array {
+  #known(stream: number, sequence: number, events: readonly coordinator.Event[]): Uint8Array {
     return coordinator.Envelope.encode({`,
   },
 ];

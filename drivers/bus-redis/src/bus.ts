@@ -15,8 +15,11 @@ import type { Config } from './config.ts';
 import { Publisher } from './publisher.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** On a cluster each slot that is published to has a connection; of those that rest the oldest are closed. */
-const MAX_PUBLISHERS = 16;
+/**
+ * On a cluster each slot that is published to has a connection; of those that rest the oldest are closed. Enough for the
+ * topics of a Stoa, so that none has to be made for each message.
+ */
+const MAX_PUBLISHERS = 96;
 
 class RedisBus implements Bus {
   readonly #finder: MasterFinder;

@@ -5,6 +5,7 @@ export * from './error-status.ts';
 export * from './grpc-client.ts';
 export * from './grpc-server.ts';
 export * from './in-process.ts';
+export * from './mailbox-stream.ts';
 export * as plugin from './plugin.ts';
 export * as roles from './roles.ts';
 export * from './rpc.ts';

@@ -1,4 +1,4 @@
-import { type Bus, type BusSubscription, StoaError, toStoaError } from '@stoa/plugin-sdk';
+import { type Bus, type BusSubscription, toStoaError } from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
 import type { Clock } from './clock.ts';
 import { LogLimiter } from './log-limiter.ts';
@@ -8,6 +8,8 @@ export interface BusLineOptions {
   topic: string;
   clock: Clock;
   logger: Logger;
+  /** Of lines that share it one tells of what is the same for all. */
+  log?: LogLimiter;
   onMessage(payload: Uint8Array): void;
   /** Nothing more may come until `onConnected`. */
   onGap(reason: string): void;
@@ -16,9 +18,10 @@ export interface BusLineOptions {
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 2_000;
-const LOG_INTERVAL_MS = 60_000;
+/** What recurs is logged once in so many milliseconds. */
+export const LOG_INTERVAL_MS = 60_000;
 
-/** The subscription to the bus, which stands or is tried again: a node starts and works while its bus is away. */
+/** The subscription to one topic of the bus, which stands or is tried again: a node starts and works while its bus is away. */
 export class BusLine {
   readonly #options: BusLineOptions;
   readonly #log: LogLimiter;
@@ -29,7 +32,7 @@ export class BusLine {
 
   constructor(options: BusLineOptions) {
     this.#options = options;
-    this.#log = new LogLimiter(options.clock.now, LOG_INTERVAL_MS);
+    this.#log = options.log ?? new LogLimiter(options.clock.now, LOG_INTERVAL_MS);
   }
 
   /** Whether every message that is published now will be heard. */
@@ -40,16 +43,6 @@ export class BusLine {
   /** Subscribes; when the bus is away, again and again in the background. Rejects only with what a retry does not help. */
   async open(): Promise<void> {
     await this.#subscribe(RETRY_MIN_MS);
-  }
-
-  async publish(payload: Uint8Array, signal?: AbortSignal): Promise<void> {
-    if (this.#closed) throw new StoaError('unavailable', 'the coordinator has stopped');
-    await this.#options.bus.publish(this.#options.topic, payload, { signal });
-  }
-
-  async check(): Promise<void> {
-    await this.#options.bus.check();
-    if (!this.#connected) throw new StoaError('unavailable', 'the bus is not connected');
   }
 
   async close(): Promise<void> {

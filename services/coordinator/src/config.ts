@@ -6,9 +6,13 @@ export const coordinatorConfig = z
     'topic-suffix': z
       .string()
       .regex(/^[A-Za-z0-9_-]{0,64}$/, 'expected at most 64 letters, digits, "_" or "-"')
+      .refine(
+        (suffix) => !/^m\d\d$/.test(suffix),
+        'expected another than "m00" to "m99", which parts of the topic have',
+      )
       .default('')
       .describe(
-        'Added to the topic "stwt.agora", so that several clusters may share a bus without hearing each other.',
+        'Added to the topic "stwt.agora" and its parts, so that several clusters may share a bus without hearing each other.',
       ),
     'heartbeat-interval': duration().prefault('500ms').describe('How often this node says that it is alive.'),
     'suspect-after': duration()

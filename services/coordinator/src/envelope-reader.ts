@@ -8,6 +8,7 @@ export type SkipReason = 'foreign-bytes' | 'other-cluster';
 export interface Received {
   nodeId: string;
   incarnation: number;
+  stream: number;
   /** 0: outside the sender's count. */
   sequence: number;
   sentAt: number;
@@ -30,13 +31,14 @@ export function readEnvelope(payload: Uint8Array, clusterId: string): Received |
   } catch {
     return 'foreign-bytes';
   }
-  const { version, nodeId, incarnation, sequence, sentAt } = envelope;
+  const { version, nodeId, incarnation, stream, sequence, sentAt } = envelope;
   if (version < 1 || nodeId === '' || nodeId.length > NODE_ID_LIMIT || incarnation < 1) return 'foreign-bytes';
   if (envelope.clusterId !== clusterId) return 'other-cluster';
   const events = envelope.events.filter((event) => event.kind !== undefined);
   return {
     nodeId,
     incarnation,
+    stream,
     sequence,
     sentAt,
     events,

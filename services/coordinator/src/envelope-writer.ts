@@ -1,5 +1,6 @@
 import { coordinator } from '@stoa/contracts';
 import { MAX_BUS_PAYLOAD_BYTES } from '@stoa/plugin-sdk';
+import { COMMON_STREAM } from './streams.ts';
 
 export const ENVELOPE_VERSION = 1;
 
@@ -16,22 +17,31 @@ export interface Sender {
 }
 
 /**
- * Puts events into envelopes, numbered in the order in which they are sealed. A number is used up even when the bus then
+ * Puts events into envelopes, numbered on each stream in the order in which they are sealed. A number is used up even when the bus then
  * refuses the envelope: receivers see the hole and know that something is missing, which is the truth.
  */
 export class EnvelopeWriter {
   readonly #sender: Sender;
   readonly #now: () => number;
-  #sequence = 0;
+  /** By stream, the number of its last envelope. */
+  readonly #sequences = new Map<number, number>();
+  #count = 0;
 
   constructor(sender: Sender, now: () => number) {
     this.#sender = sender;
     this.#now = now;
   }
 
-  /** Number of the last envelope. */
-  get sequence(): number {
-    return this.#sequence;
+  /** Numbers that were used up, of all streams. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How far it is on the streams beside the common one, of those that were used. */
+  positions(): coordinator.StreamPosition[] {
+    return [...this.#sequences]
+      .filter(([stream]) => stream !== COMMON_STREAM)
+      .map(([stream, sequence]) => ({ stream, sequence }));
   }
 
   /** Events in batches that fit into one envelope each, in order; those that fit into none are left over. */
@@ -58,26 +68,36 @@ export class EnvelopeWriter {
     return { batches, tooLarge };
   }
 
-  /** An envelope with the next number. To be handed to the bus before another is sealed, so that they arrive in order. */
-  seal(events: readonly coordinator.Event[]): Uint8Array {
-    this.#sequence += 1;
-    return this.#encode(this.#sequence, events);
+  /**
+   * An envelope with the next number of its stream. To be handed to the bus before another of that stream is sealed, so that
+   * they arrive in order.
+   */
+  seal(stream: number, events: readonly coordinator.Event[]): Uint8Array {
+    return this.#encode(stream, this.#next(stream), events);
   }
 
-  /** An envelope outside the count. */
+  /** An envelope of the common stream outside the count. */
   sealUncounted(events: readonly coordinator.Event[]): Uint8Array {
-    return this.#encode(0, events);
+    return this.#encode(COMMON_STREAM, 0, events);
   }
 
   /** Uses up a number for what cannot be sent: receivers learn that they miss something. */
-  leaveHole(): void {
-    this.#sequence += 1;
+  leaveHole(stream: number): void {
+    this.#next(stream);
   }
 
-  #encode(sequence: number, events: readonly coordinator.Event[]): Uint8Array {
+  #next(stream: number): number {
+    this.#count += 1;
+    const sequence = (this.#sequences.get(stream) ?? 0) + 1;
+    this.#sequences.set(stream, sequence);
+    return sequence;
+  }
+
+  #encode(stream: number, sequence: number, events: readonly coordinator.Event[]): Uint8Array {
     return coordinator.Envelope.encode({
       version: ENVELOPE_VERSION,
       ...this.#sender,
+      stream,
       sequence,
       sentAt: this.#now(),
       events: events as coordinator.Event[],

@@ -11,10 +11,11 @@ const writer = () => new EnvelopeWriter({ clusterId: 'c', nodeId: '1', incarnati
 describe('envelopes', () => {
   it('carry events with their sender, numbered', () => {
     const out = writer();
-    out.seal([domainChanged('a')]);
-    expect(readEnvelope(out.seal([domainChanged('b')]), 'c')).toEqual({
+    out.seal(0, [domainChanged('a')]);
+    expect(readEnvelope(out.seal(0, [domainChanged('b')]), 'c')).toEqual({
       nodeId: '1',
       incarnation: 100,
+      stream: 0,
       sequence: 2,
       sentAt: 5,
       events: [domainChanged('b')],
@@ -22,8 +23,21 @@ describe('envelopes', () => {
       unknownEvents: 0,
     });
     expect(readEnvelope(out.sealUncounted([domainChanged('b')]), 'c')).toMatchObject({ sequence: 0 });
-    out.leaveHole();
-    expect(readEnvelope(out.seal([]), 'c')).toMatchObject({ sequence: 4 });
+    out.leaveHole(0);
+    expect(readEnvelope(out.seal(0, []), 'c')).toMatchObject({ sequence: 4 });
+  });
+
+  it('are numbered on each stream, and it is known how far', () => {
+    const out = writer();
+    for (const stream of [0, 3, 3, 64]) out.seal(stream, []);
+    out.leaveHole(3);
+    expect(readEnvelope(out.seal(3, []), 'c')).toMatchObject({ stream: 3, sequence: 4 });
+    expect(readEnvelope(out.seal(0, []), 'c')).toMatchObject({ stream: 0, sequence: 2 });
+    expect(out.positions()).toEqual([
+      { stream: 3, sequence: 4 },
+      { stream: 64, sequence: 1 },
+    ]);
+    expect(out.count).toBe(7);
   });
 
   it('are split so that each fits into a message of the bus, in order', () => {
@@ -34,7 +48,7 @@ describe('envelopes', () => {
         const { batches, tooLarge } = out.split(events);
         expect(tooLarge).toBe(0);
         expect(batches.flat()).toEqual(events);
-        for (const batch of batches) expect(out.seal(batch).length).toBeLessThanOrEqual(MAX_BUS_PAYLOAD_BYTES);
+        for (const batch of batches) expect(out.seal(0, batch).length).toBeLessThanOrEqual(MAX_BUS_PAYLOAD_BYTES);
       }),
     );
   });
@@ -45,7 +59,7 @@ describe('envelopes', () => {
   });
 
   it('of a newer version are read as far as they are understood', () => {
-    const head = { version: 9, clusterId: 'c', nodeId: '2', incarnation: 1, sequence: 1, sentAt: 0 };
+    const head = { version: 9, clusterId: 'c', nodeId: '2', incarnation: 1, stream: 0, sequence: 1, sentAt: 0 };
     const known = coordinator.Envelope.encode({ ...head, events: [domainChanged('a')] }).finish();
     // Field 7 (events) with an event that holds field 99 alone; then field 200 of the envelope, a number.
     const unknown = Uint8Array.of(0x3a, 4, 0x9a, 0x06, 1, 0x41, 0xc0, 0x0c, 7);
@@ -57,7 +71,16 @@ describe('envelopes', () => {
   });
 
   it('of others are told apart', () => {
-    const head = { version: 1, clusterId: 'c', nodeId: '2', incarnation: 1, sequence: 1, sentAt: 0, events: [] };
+    const head = {
+      version: 1,
+      clusterId: 'c',
+      nodeId: '2',
+      incarnation: 1,
+      stream: 0,
+      sequence: 1,
+      sentAt: 0,
+      events: [],
+    };
     const read = (change: object) => readEnvelope(coordinator.Envelope.encode({ ...head, ...change }).finish(), 'c');
     expect(read({ clusterId: 'd' })).toBe('other-cluster');
     expect(read({ version: 0 })).toBe('foreign-bytes');
@@ -68,7 +91,7 @@ describe('envelopes', () => {
   });
 
   it('never throw, whatever the bytes', () => {
-    const real = writer().seal([domainChanged('a'), domainChanged('b')]);
+    const real = writer().seal(0, [domainChanged('a'), domainChanged('b')]);
     const mutated = fc.array(fc.tuple(fc.nat(real.length - 1), fc.nat(255)), { maxLength: 6 }).map((changes) => {
       const bytes = Uint8Array.from(real);
       for (const [at, value] of changes) bytes[at] = value;

@@ -5,37 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock, PausableClock, settle } from '../test/support/fake-clock.ts';
 import { TestBus } from '../test/support/test-bus.ts';
 import { domainChanged, listen, testNode } from '../test/support/test-node.ts';
+import { twoNodes } from '../test/support/two-nodes.ts';
 import { readEnvelope } from './envelope-reader.ts';
 import { stateName } from './membership.ts';
-
-async function twoNodes() {
-  const bus = new TestBus();
-  const clock = new FakeClock();
-  const a = testNode(bus, clock, 'a');
-  const b = testNode(bus, clock, 'b');
-  await a.hub.start();
-  await b.hub.start();
-  const pump = async () => {
-    bus.pump();
-    await settle();
-  };
-  // Each has heard of the other.
-  await clock.advance(500);
-  await pump();
-  const atA = listen(a.hub);
-  const atB = listen(b.hub);
-  await pump();
-  const stateAtB = () => stateName(b.hub.members.find(({ nodeId }) => nodeId === 'a')?.state);
-  /** Time passes while the bus brings everything. */
-  const live = async (ms: number) => {
-    for (let passed = 0; passed < ms; passed += 100) {
-      await clock.advance(100);
-      bus.pump();
-    }
-    await settle();
-  };
-  return { bus, clock, a, b, atA, atB, pump, live, stateAtB };
-}
 
 describe('publishing', () => {
   it('reaches every node once, the own one at once', async () => {
@@ -109,7 +81,7 @@ describe('losses', () => {
     bus.kill('a');
     await live(3000);
     expect(stateAtB()).toBe('dead');
-    expect(atB.gaps()).toEqual([{ nodeId: 'a', reason: 'the node died', disconnected: false }]);
+    expect(atB.gaps()).toMatchObject([{ nodeId: 'a', reason: 'the node died', disconnected: false, streams: [] }]);
   });
 
   it('of a message that comes twice there are none', async () => {
@@ -131,7 +103,7 @@ describe('losses', () => {
 
   it('come to a slow subscriber alone', async () => {
     const { a, b, atB, pump } = await twoNodes();
-    const slow = b.hub.subscribe('slow', [], new AbortController().signal);
+    const slow = b.hub.subscribe('slow', [], new AbortController().signal, new Set());
     expect((await slow.next()).value).toMatchObject({ item: { $case: 'ready' } });
     for (let i = 0; i < 5_000; i++) {
       await a.hub.publish([domainChanged(String(i))]);
@@ -290,7 +262,12 @@ describe('a process that stood still', () => {
     await settle();
     bus.take('b');
     await live(600);
-    expect(atB.gaps()).toContainEqual({ nodeId: '', reason: 'the process stood still', disconnected: false });
+    expect(atB.gaps()).toContainEqual({
+      nodeId: '',
+      reason: 'the process stood still',
+      disconnected: false,
+      streams: [],
+    });
     expect(stateAtB()).toBe('alive');
     expect(b.logger.lines.map(({ message }) => message)).toContainEqual(expect.stringContaining('stood still'));
   });
@@ -391,6 +368,7 @@ describe('strangers on the bus', () => {
       clusterId: 'other',
       nodeId: 'z',
       incarnation: 1,
+      stream: 0,
       sequence: 1,
       sentAt: 0,
       events: [domainChanged('foreign')],

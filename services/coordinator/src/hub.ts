@@ -2,21 +2,22 @@ import { coordinator } from '@stoa/contracts';
 import { type Bus, StoaError, toStoaError } from '@stoa/plugin-sdk';
 import type { Logger, NodeInfo } from '@stoa/service-kit';
 import { Admission } from './admission.ts';
-import { BusLine } from './bus-line.ts';
 import type { Clock } from './clock.ts';
-import { EchoWatch } from './echo-watch.ts';
 import { type Received, readEnvelope } from './envelope-reader.ts';
-import { EnvelopeWriter } from './envelope-writer.ts';
 import { LogLimiter } from './log-limiter.ts';
 import { Membership, type MembershipChange, stateName } from './membership.ts';
 import { createMetrics, observe, type SkipCause } from './metrics.ts';
+import { Outbox } from './outbox.ts';
+import { Reception } from './reception.ts';
 import { SequenceWatch } from './sequence-watch.ts';
+import { COMMON_STREAM, type Interest } from './streams.ts';
 import { gapItem, type Item } from './subscriber.ts';
 import { Subscribers } from './subscribers.ts';
-import { tracePublish, traceReceive } from './tracing.ts';
+import { traceReceive } from './tracing.ts';
 
 export interface HubOptions {
   bus: Bus;
+  /** Of the common stream; those of mailbox events have a suffix more. */
   topic: string;
   node: Pick<NodeInfo, 'id' | 'incarnation' | 'clusterId' | 'hostname' | 'version' | 'services'>;
   /** Random for each start. */
@@ -35,14 +36,12 @@ export interface HubOptions {
 /** Clocks of two nodes that differ by more are worth a line in the log. */
 const CLOCK_SKEW_MS = 30_000;
 
-/** How long the bus may take for one message. Shorter than the publishers wait for this coordinator. */
-const BUS_TIMEOUT_MS = 2_000;
-
 /** What is skipped is counted each time, and logged once in so many milliseconds for each cause. */
 const LOG_INTERVAL_MS = 60_000;
 
 /**
- * Between the services of this node and the bus: numbers what goes out, watches what comes in, keeps the membership.
+ * Between the services of this node and the bus: hands over what goes out, watches what comes in, keeps the membership.
+ * Mailbox events travel on streams of their own, of which this node listens to those that its subscribers need.
  *
  * Events of this node reach its own subscribers straight from `publish`, whatever the bus does; the copy that the bus brings
  * back is dropped. So they arrive exactly once, and also while the bus is away. Those of other nodes come through the bus.
@@ -50,14 +49,13 @@ const LOG_INTERVAL_MS = 60_000;
 export class Hub {
   readonly #options: HubOptions;
   readonly #metrics = createMetrics();
-  readonly #writer: EnvelopeWriter;
+  readonly #outbox: Outbox;
   readonly #sequences = new SequenceWatch();
   readonly #membership: Membership;
   readonly #admission: Admission;
-  readonly #line: BusLine;
+  readonly #reception: Reception;
   readonly #subscribers: Subscribers;
   readonly #log: LogLimiter;
-  readonly #echo: EchoWatch;
   #stopObserving: () => void = () => {};
   #confirming: Promise<void> | undefined;
   /** When the last heartbeat fell due, to notice that this process stood still. */
@@ -65,16 +63,21 @@ export class Hub {
   #stopHeartbeat: () => void = () => {};
   #beating: object | undefined;
   #state: 'new' | 'running' | 'left' | 'stopped' = 'new';
-  /** Number of the envelope that said goodbye. */
+  /** How much had been numbered with the goodbye. */
   #leftAt = 0;
 
   constructor(options: HubOptions) {
     const { bus, topic, node, clock, logger, instance } = options;
     this.#options = options;
-    this.#writer = new EnvelopeWriter(
-      { clusterId: node.clusterId, nodeId: node.id, incarnation: node.incarnation },
-      clock.now,
-    );
+    this.#outbox = new Outbox({
+      bus,
+      topic,
+      sender: { clusterId: node.clusterId, nodeId: node.id, incarnation: node.incarnation },
+      clock,
+      metrics: this.#metrics,
+      connected: () => this.connected,
+      onSkip: (reason, count) => this.#skip(reason, count),
+    });
     this.#membership = new Membership(options);
     this.#log = new LogLimiter(clock.now, LOG_INTERVAL_MS);
     this.#admission = new Admission({
@@ -84,20 +87,28 @@ export class Hub {
       send: (fields) => this.#sendUncounted(fields),
       onExpelled: () => this.#expelled(),
     });
-    this.#echo = new EchoWatch(options.deadAfterMs);
-    this.#line = new BusLine({
+    this.#reception = new Reception({
       bus,
       topic,
       clock,
       logger,
-      onMessage: (payload) => this.#receive(payload),
-      onGap: (reason) => this.#busLost(reason),
-      onConnected: () => this.#busBack(),
+      silenceMs: options.deadAfterMs,
+      onMessage: (stream, payload) => this.#receive(stream, payload),
+      onStanding: (streams) => this.#subscribers.pushGap('', 'the events come from now on', streams),
+      onLost: (reason) => this.#busLost(reason),
+      onBack: () => this.#busBack(),
+      onReadAnew: (reason) => this.#gap('', reason),
     });
     this.#subscribers = new Subscribers({
-      disconnected: () => !this.connected,
-      opened: () => this.#metrics.subscribers.add(1),
-      closed: () => this.#metrics.subscribers.add(-1),
+      disconnected: () => !this.#reception.complete,
+      opened: () => {
+        this.#metrics.subscribers.add(1);
+        this.#listen();
+      },
+      closed: () => {
+        this.#metrics.subscribers.add(-1);
+        this.#listen();
+      },
       overflowed: (name) => {
         this.#metrics.overflows.add(1);
         this.#warn(`slow ${name}`, { subscriber: name }, 'a subscriber is too slow and reads anew');
@@ -111,19 +122,24 @@ export class Hub {
     if (this.#state !== 'new') return;
     this.#state = 'running';
     const { joinWaitMs, heartbeatMs, logger, requireBus = false } = this.#options;
-    this.#stopObserving = observe({ connected: () => this.connected, members: () => this.members });
+    this.#stopObserving = observe({
+      connected: () => this.connected,
+      streams: () => this.#reception.size,
+      members: () => this.members,
+    });
     try {
-      await this.#line.open();
-      if (!this.#line.connected) {
+      await this.#reception.open();
+      this.#listen();
+      if (!this.#reception.subscribed) {
         const message = 'the bus is away';
         if (requireBus) throw new StoaError('unavailable', `${message}, and coordinator.require-bus is set`);
         logger.warn({}, `${message}: the node starts without it, and joins the cluster when the bus is there`);
       }
-      const asks = this.#line.connected;
+      const asks = this.#reception.subscribed;
       await this.#admission.join(asks ? joinWaitMs : 0, heartbeatMs);
       if (!asks && joinWaitMs > 0) {
         this.#admission.doubt();
-        if (this.#line.connected) this.#confirm();
+        if (this.#reception.subscribed) this.#confirm();
       }
     } catch (error) {
       await this.stop();
@@ -142,7 +158,7 @@ export class Hub {
     // Who was refused says nothing in the name of the node that has the id.
     if (!joined) return;
     const farewell = this.#beat(true);
-    this.#leftAt = this.#writer.sequence;
+    this.#leftAt = this.#outbox.count;
     await farewell;
   }
 
@@ -150,11 +166,12 @@ export class Hub {
     if (this.#state === 'stopped') return;
     await this.leave();
     // Shows what was published since, and may have been lost.
-    if (this.#state === 'left' && this.#leftAt > 0 && this.#writer.sequence > this.#leftAt) await this.#beat(true);
+    if (this.#state === 'left' && this.#leftAt > 0 && this.#outbox.count > this.#leftAt) await this.#beat(true);
     this.#state = 'stopped';
     this.#stopObserving();
+    this.#outbox.close();
     this.#subscribers.close();
-    await this.#line.close();
+    await this.#reception.close();
   }
 
   get stopped(): boolean {
@@ -163,7 +180,7 @@ export class Hub {
 
   /** Whether events of other nodes come now. */
   get connected(): boolean {
-    return this.#line.connected && !this.#echo.silent;
+    return this.#reception.connected;
   }
 
   get members(): coordinator.Member[] {
@@ -173,6 +190,12 @@ export class Hub {
   /** Sessions of a process that subscribes to this coordinator. */
   setSessions(subscriber: string, sessions: number): void {
     this.#subscribers.setSessions(subscriber, sessions);
+  }
+
+  /** What a process that subscribes to this coordinator needs from now on. It hears a gap of what is new when that comes. */
+  setInterest(subscriber: string, interest: Interest): void {
+    const flows = (stream: number) => this.#reception.stands(stream);
+    if (this.#subscribers.setInterest(subscriber, interest, flows)) this.#listen();
   }
 
   /** A process that subscribes to this coordinator takes no new clients any more, or has none left. */
@@ -197,8 +220,7 @@ export class Hub {
 
   /** What is missing though the node works. */
   get degraded(): string | undefined {
-    if (this.connected) return undefined;
-    return this.#line.connected ? 'the bus brings nothing' : 'the bus is not connected';
+    return this.#reception.degraded;
   }
 
   /**
@@ -212,50 +234,26 @@ export class Hub {
       throw new StoaError('invalid-argument', 'heartbeats are sent by the coordinator alone');
     }
     if (known.length > 0) this.#subscribers.deliver(this.#options.node.id, known);
-    const { batches, tooLarge } = this.#writer.split(known);
-    if (known.length < events.length) {
-      // A service newer than this coordinator: what cannot be passed on is at least missed.
-      this.#skip('unknown-event', events.length - known.length);
-      this.#writer.leaveHole();
-    }
-    if (tooLarge > 0) {
-      this.#skip('too-large-event', tooLarge);
-      this.#writer.leaveHole();
-    }
-    if (batches.length > 0) await tracePublish(known.length, () => this.#send(batches, signal));
-    if (tooLarge > 0) throw new StoaError('too-large', `${tooLarge} events do not fit into a message of the bus`);
+    await this.#outbox.publish(events, signal);
   }
 
-  subscribe(subscriber: string, services: readonly string[], signal: AbortSignal): AsyncGenerator<Item> {
+  subscribe(
+    subscriber: string,
+    services: readonly string[],
+    signal: AbortSignal,
+    interest: Interest = 'all',
+  ): AsyncGenerator<Item> {
     const first: Item[] = [{ item: { $case: 'ready', value: {} } }];
-    if (!this.connected) first.push(gapItem('', 'the bus is not connected', true));
-    return this.#subscribers.open({ name: subscriber, services }, first, signal);
+    if (!this.#reception.complete) first.push(gapItem('', 'the bus is not connected', true));
+    return this.#subscribers.open({ name: subscriber, services, interest }, first, signal);
   }
 
-  async #send(batches: readonly coordinator.Event[][], signal: AbortSignal | undefined): Promise<void> {
-    const published = this.#metrics.published;
-    for (const batch of batches) {
-      try {
-        // The subscribers of this node do not wait for a bus that is known to be away.
-        if (!this.connected) {
-          this.#writer.leaveHole();
-          throw new StoaError('unavailable', 'the bus is away');
-        }
-        const payload = this.#writer.seal(batch);
-        await this.#inTime((late) =>
-          this.#line.publish(payload, signal === undefined ? late : AbortSignal.any([signal, late])),
-        );
-        published.add(batch.length, { result: 'taken' });
-      } catch (error) {
-        const failure = toStoaError(error);
-        published.add(batch.length, { result: failure.code });
-        // The hole in the numbers tells the others to read all of it anew, so the rest need not be tried.
-        throw failure;
-      }
-    }
+  /** Listens to what the subscribers need. */
+  #listen(): void {
+    if (this.#state === 'running' || this.#state === 'left') this.#reception.want(this.#subscribers.streams);
   }
 
-  #receive(payload: Uint8Array): void {
+  #receive(stream: number, payload: Uint8Array): void {
     const { node, clock } = this.#options;
     // What waited while this process stood still must find it knowing that.
     this.#noticePause();
@@ -264,19 +262,23 @@ export class Hub {
       this.#skip(received);
       return;
     }
+    if (received.stream !== stream) {
+      this.#skip('foreign-bytes');
+      return;
+    }
     if (received.newerVersion !== undefined) this.#skip('newer-version');
     if (received.unknownEvents > 0) this.#skip('unknown-event', received.unknownEvents);
     const { nodeId, incarnation, sequence } = received;
-    const heartbeat = lastHeartbeat(received.events);
+    const heartbeat = stream === COMMON_STREAM ? lastHeartbeat(received.events) : undefined;
     const isNamesake = nodeId === node.id;
     if (isNamesake) {
       if (heartbeat !== undefined) this.#admission.heard(incarnation, heartbeat);
-      if (heartbeat?.instance === this.#options.instance && this.#echo.heard(clock.now())) this.#busBack();
+      if (heartbeat?.instance === this.#options.instance) this.#reception.echoed(clock.now());
       // What this node said itself was delivered when it said it.
       if (incarnation === node.incarnation) return;
     }
     if (sequence === 0) return;
-    const verdict = this.#sequences.see(nodeId, incarnation, sequence);
+    const verdict = this.#sequences.see(nodeId, incarnation, sequence, stream);
     if (!verdict.take) {
       this.#skip('duplicate');
       return;
@@ -286,12 +288,23 @@ export class Hub {
     else if (!isNamesake || this.#admission.refusal !== undefined) {
       this.#report(this.#membership.heard(nodeId, incarnation, heartbeat, clock.now()));
     }
-    if (verdict.gap !== undefined) this.#gap(nodeId, verdict.gap);
+    if (verdict.gap !== undefined) this.#gap(nodeId, verdict.gap, verdict.ofAll ? [] : [stream]);
+    if (heartbeat !== undefined) this.#compare(nodeId, incarnation, heartbeat, verdict.gap !== undefined);
     const events = received.events.filter((event) => event.kind?.$case !== 'heartbeat');
     if (events.length === 0) return;
     this.#metrics.received.add(events.length);
     traceReceive(events, nodeId);
     this.#subscribers.deliver(nodeId, events, payload.length * 4);
+  }
+
+  /** The loss of the last envelope of a stream shows by what the heartbeat says of that stream. */
+  #compare(nodeId: string, incarnation: number, heartbeat: coordinator.Heartbeat, forgiven: boolean): void {
+    const behind = this.#sequences.announce(nodeId, incarnation, heartbeat.positions, {
+      listens: (stream) => this.#reception.stands(stream),
+      last: heartbeat.leaving,
+      forgiven,
+    });
+    if (behind.length > 0) this.#gap(nodeId, 'the last envelopes are missing', behind);
   }
 
   #watchClock({ nodeId, sentAt }: Received): void {
@@ -320,18 +333,17 @@ export class Hub {
   }
 
   #busBack(): void {
-    const now = this.#options.clock.now();
-    this.#echo.expectFrom(now);
-    this.#membership.listeningAgain(now);
-    this.#gap('', 'the bus is connected');
+    this.#membership.listeningAgain(this.#options.clock.now());
     if (this.#admission.returning) this.#confirm();
     // The others hear at once that this node is back, and whether they missed something of it.
     if (this.#beating === undefined && this.#admission.joined) void this.#beat(false);
   }
 
-  #gap(nodeId: string, reason: string): void {
-    this.#metrics.gaps.add(1, { scope: nodeId === '' ? 'bus' : 'node' });
-    this.#subscribers.push(gapItem(nodeId, reason, nodeId === '' && !this.connected));
+  #gap(nodeId: string, reason: string, streams: readonly number[] = []): void {
+    const scope = streams.length > 0 ? 'stream' : nodeId === '' ? 'bus' : 'node';
+    this.#metrics.gaps.add(1, { scope });
+    if (streams.length > 0) this.#subscribers.pushGap(nodeId, reason, streams);
+    else this.#subscribers.push(gapItem(nodeId, reason, nodeId === '' && !this.#reception.complete));
   }
 
   /** Something of this node did not come here: its own subscribers are told, and the others see it by the numbers. */
@@ -339,7 +351,7 @@ export class Hub {
     if (this.#state !== 'running' && this.#state !== 'left') return;
     this.#metrics.lost.add(events);
     this.#warn('missed', { reason, events }, 'events of this node may be lost');
-    this.#writer.leaveHole();
+    this.#outbox.leaveHole();
     this.#gap(this.#options.node.id, reason);
     if (this.#beating === undefined && this.#admission.joined) void this.#beat(false);
   }
@@ -357,11 +369,11 @@ export class Hub {
     this.#metrics.pauses.add(1);
     this.#options.logger.warn({ pausedMs }, 'this process stood still or its clock was set; what it knows may be old');
     this.#report(this.#membership.tick(now, this.connected));
-    this.#echo.expectFrom(now);
+    this.#reception.expectFrom(now);
     this.#gap('', 'the process stood still');
     if (joinWaitMs === 0) return;
     this.#admission.doubt();
-    if (this.#line.connected && this.#admission.returning) this.#confirm();
+    if (this.#reception.subscribed && this.#admission.returning) this.#confirm();
   }
 
   /** Asks whether the node id is still this node's. */
@@ -391,7 +403,7 @@ export class Hub {
     this.#stopHeartbeat = clock.after(heartbeatMs, () => this.#heartbeat());
     this.#noticePause();
     this.#lastTurn = clock.now();
-    if (this.#line.connected && this.#echo.look(this.#lastTurn)) this.#busLost('the bus brings nothing');
+    this.#reception.look(this.#lastTurn);
     this.#report(this.#membership.tick(this.#lastTurn, this.connected));
     void this.#beat(false);
   }
@@ -406,9 +418,8 @@ export class Hub {
     if (!leaving && (this.#beating !== undefined || this.#admission.returning)) return;
     const turn = {};
     this.#beating = turn;
-    const payload = this.#writer.seal([asEvent(heartbeat)]);
     try {
-      await this.#inTime((late) => this.#line.publish(payload, late));
+      await this.#outbox.beat(heartbeat);
     } catch (error) {
       this.#warn('heartbeat', { error: toStoaError(error) }, 'the bus did not take a heartbeat');
     } finally {
@@ -416,22 +427,8 @@ export class Hub {
     }
   }
 
-  /** Gives up on a bus that neither takes nor refuses. */
-  async #inTime(run: (late: AbortSignal) => Promise<void>): Promise<void> {
-    const { clock } = this.#options;
-    const limit = new AbortController();
-    const cancel = clock.after(BUS_TIMEOUT_MS, () =>
-      limit.abort(new StoaError('deadline-exceeded', 'the bus is slow')),
-    );
-    try {
-      await run(limit.signal);
-    } finally {
-      cancel();
-    }
-  }
-
   #sendUncounted(fields: Partial<coordinator.Heartbeat>): void {
-    this.#line.publish(this.#writer.sealUncounted([asEvent(this.#describe(fields))])).catch((error: unknown) => {
+    this.#outbox.probe(this.#describe(fields)).catch((error: unknown) => {
       this.#warn(
         'probe',
         { error: toStoaError(error) },
@@ -445,7 +442,7 @@ export class Hub {
     const services = [...new Set([...node.services, ...this.#subscribers.services])].sort();
     const { version, hostname: host } = node;
     const { sessions, draining, drained } = this.#subscribers;
-    const none = { leaving: false, joining: false, answers: '', refused: false };
+    const none = { leaving: false, joining: false, answers: '', refused: false, positions: [] };
     return { services, version, host, sessions, draining, drained, ...none, instance, ...fields };
   }
 
@@ -458,10 +455,6 @@ export class Hub {
       if (to === coordinator.Member_State.STATE_DEAD) this.#gap(nodeId, 'the node died');
     }
   }
-}
-
-function asEvent(heartbeat: coordinator.Heartbeat): coordinator.Event {
-  return { traceParent: '', kind: { $case: 'heartbeat', value: heartbeat } };
 }
 
 function lastHeartbeat(events: readonly coordinator.Event[]): coordinator.Heartbeat | undefined {

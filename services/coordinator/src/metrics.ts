@@ -55,15 +55,23 @@ const { STATE_ALIVE, STATE_SUSPECT, STATE_DEAD, STATE_LEFT } = coordinator.Membe
 const STATES = [STATE_ALIVE, STATE_SUSPECT, STATE_DEAD, STATE_LEFT];
 
 /** Shows what is so now. Returns a function that ends it. */
-export function observe(source: { connected(): boolean; members(): readonly coordinator.Member[] }): () => void {
+export function observe(source: {
+  connected(): boolean;
+  streams(): number;
+  members(): readonly coordinator.Member[];
+}): () => void {
   const meter = metrics.getMeter(METER);
   const connected = meter.createObservableGauge('bus_connected', {
     description: 'Whether the bus brings the events of other nodes: 1 or 0.',
+  });
+  const streams = meter.createObservableGauge('bus_streams', {
+    description: 'Streams of the bus that this node listens to: the common one, and those of mailbox events it needs.',
   });
   const members = meter.createObservableGauge('members', {
     description: 'Nodes of the cluster as this one knows them, by state.',
   });
   const observeConnected = (result: ObservableResult) => result.observe(source.connected() ? 1 : 0);
+  const observeStreams = (result: ObservableResult) => result.observe(source.streams());
   const observeMembers = (result: ObservableResult) => {
     const all = source.members();
     for (const state of STATES) {
@@ -71,9 +79,11 @@ export function observe(source: { connected(): boolean; members(): readonly coor
     }
   };
   connected.addCallback(observeConnected);
+  streams.addCallback(observeStreams);
   members.addCallback(observeMembers);
   return () => {
     connected.removeCallback(observeConnected);
+    streams.removeCallback(observeStreams);
     members.removeCallback(observeMembers);
   };
 }

@@ -39,7 +39,8 @@ describe('the coordinator service', () => {
     await service.start();
     await service.check();
     const abort = new AbortController();
-    const stream = client.subscribe({ subscriber: '1:imap', services: ['imap'] }, { signal: abort.signal });
+    const request = { subscriber: '1:imap', services: ['imap'], interest: {} };
+    const stream = client.subscribe(request, { signal: abort.signal });
     const items = stream[Symbol.asyncIterator]();
     expect(await items.next()).toMatchObject({ value: { item: { $case: 'ready' } } });
     await client.publish({ events: [domainChanged('x')], subscriber: '1:imap', sessions: 4 });
@@ -53,6 +54,32 @@ describe('the coordinator service', () => {
     });
     await service.stop();
     expect(await items.next()).toMatchObject({ done: true });
+    abort.abort();
+  });
+
+  it('takes an interest with the subscription and with each call after it; without one, everything comes', async () => {
+    const { service, client } = await create(new TestBus());
+    await service.start();
+    const abort = new AbortController();
+    const follow = (subscriber: string, interest?: { streams: number[] }) => {
+      const request = interest === undefined ? { subscriber } : { subscriber, interest };
+      return client.subscribe(request, { signal: abort.signal })[Symbol.asyncIterator]();
+    };
+    const [some, all] = [follow('some', { streams: [3, 65] }), follow('all')];
+    const gapOf = async (items: typeof some) => {
+      const { value } = await items.next();
+      return value?.item?.$case === 'gap' ? value.item.value.streams : value?.item?.$case;
+    };
+    expect(await gapOf(some)).toBe('ready');
+    expect(await gapOf(some)).toEqual([3]);
+    expect(await gapOf(all)).toBe('ready');
+    // Its own `ready` stands for the one that came already.
+    expect(await gapOf(all)).toHaveLength(63);
+    await client.publish({ subscriber: 'some', interest: { streams: [3, 4] } });
+    expect(await gapOf(some)).toEqual([4]);
+    await client.publish({ subscriber: 'some', sessions: 1 });
+    await client.publish({ subscriber: 'some', interest: { all: true } });
+    expect(await gapOf(some)).toHaveLength(62);
     abort.abort();
   });
 
@@ -83,6 +110,8 @@ describe('its configuration', () => {
     expect(issues({ 'join-wait': '100ms' })).toEqual(['join-wait']);
     expect(issues({ 'heartbeat-interval': '1ms' })).toEqual(['heartbeat-interval']);
     expect(issues({ 'topic-suffix': 'a b' })).toEqual(['topic-suffix']);
+    expect(issues({ 'topic-suffix': 'm07' })).toEqual(['topic-suffix']);
+    expect(issues({ 'topic-suffix': 'm7' })).toBeUndefined();
     expect(issues({ unknown: 1 })).toEqual(['']);
   });
 });

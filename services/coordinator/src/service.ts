@@ -6,6 +6,7 @@ import { systemClock } from './clock.ts';
 import { coordinatorConfig } from './config.ts';
 import { Hub } from './hub.ts';
 import { LateBus } from './late-bus.ts';
+import { readInterest } from './streams.ts';
 
 /** How a bus fails that is away. */
 const AWAY: ReadonlySet<string> = new Set(['unavailable', 'deadline-exceeded']);
@@ -41,15 +42,17 @@ export const coordinatorModule = defineService({
     return {
       contracts: [
         bind(coordinator.CoordinatorServiceDefinition, {
-          async publish({ events, subscriber, sessions, leaving, lost, draining, drained }, { signal }) {
+          async publish({ events, subscriber, sessions, leaving, lost, draining, drained, interest }, { signal }) {
             if (subscriber !== '') hub.setSessions(subscriber, sessions);
+            if (interest !== undefined) hub.setInterest(subscriber, readInterest(interest));
             if (draining) hub.setDraining(subscriber, drained);
             if (lost > 0) hub.lost(lost, subscriber);
             const missed = events.length > 0 && (await missesBus(hub, hub.publish(events, signal)));
             if (leaving) hub.subscriberLeaves(subscriber);
             return { missed };
           },
-          subscribe: ({ subscriber, services }, { signal }) => hub.subscribe(subscriber, services, signal),
+          subscribe: ({ subscriber, services, interest }, { signal }) =>
+            hub.subscribe(subscriber, services, signal, readInterest(interest)),
           listMembers: async () => ({ members: hub.members, degraded: hub.degraded ?? '' }),
         }),
       ],

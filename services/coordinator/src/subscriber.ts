@@ -6,8 +6,9 @@ export type Item = DeepPartial<coordinator.SubscribeResponse>;
 const ITEMS_LIMIT = 4_096;
 const OCTETS_LIMIT = 8 * 1024 * 1024;
 
-export function gapItem(nodeId: string, reason: string, disconnected = false): Item {
-  return { item: { $case: 'gap', value: { nodeId, reason, disconnected } } };
+/** `streams`: only mailbox events of these are concerned; none: all events. */
+export function gapItem(nodeId: string, reason: string, disconnected = false, streams: readonly number[] = []): Item {
+  return { item: { $case: 'gap', value: { nodeId, reason, disconnected, streams: [...streams] } } };
 }
 
 /**
@@ -78,6 +79,9 @@ export class Subscriber {
   #repeatsGap({ item }: Item): boolean {
     const last = this.#queue.at(-1)?.item;
     if (item?.$case !== 'gap' || last?.$case !== 'gap') return false;
-    return item.value.nodeId === last.value.nodeId && item.value.disconnected === last.value.disconnected;
+    const { nodeId, disconnected, streams = [] } = item.value;
+    const before = last.value.streams ?? [];
+    const isSame = nodeId === last.value.nodeId && disconnected === last.value.disconnected;
+    return isSame && streams.length === before.length && streams.every((stream, i) => stream === before[i]);
   }
 }

@@ -1,9 +1,11 @@
 import type { coordinator } from '@stoa/contracts';
-import { type Item, Subscriber } from './subscriber.ts';
+import { COMMON_STREAM, type Interest, streamOf, streamsOf, wants } from './streams.ts';
+import { gapItem, type Item, Subscriber } from './subscriber.ts';
 
 interface Registration {
-  name: string;
-  services: readonly string[];
+  readonly name: string;
+  readonly services: readonly string[];
+  interest: Interest;
 }
 
 /** Octets that one event holds in memory, about. */
@@ -69,6 +71,28 @@ export class Subscribers {
     if (this.#listens(name)) this.#leaving.add(name);
   }
 
+  /** Streams of mailbox events that any of them needs. */
+  get streams(): ReadonlySet<number> {
+    return new Set([...this.#registrations.values()].flatMap(({ interest }) => [...streamsOf(interest)]));
+  }
+
+  /**
+   * What the process of this name needs from now on; nothing where it does not listen. Those of the new streams that `flows`
+   * says come already are told at once. Returns whether anything changed.
+   */
+  setInterest(name: string, interest: Interest, flows: (stream: number) => boolean): boolean {
+    let changed = false;
+    for (const [subscriber, registration] of this.#registrations) {
+      if (registration.name !== name) continue;
+      const added = [...streamsOf(interest)].filter((stream) => !wants(registration.interest, stream));
+      changed ||= added.length > 0 || streamsOf(interest).size !== streamsOf(registration.interest).size;
+      registration.interest = interest;
+      const flowing = added.filter(flows);
+      if (flowing.length > 0) subscriber.push(gapItem('', 'the events come from now on', false, flowing));
+    }
+    return changed;
+  }
+
   async *open(registration: Registration, first: readonly Item[], signal: AbortSignal): AsyncGenerator<Item> {
     const { name } = registration;
     const subscriber = new Subscriber(() => {
@@ -79,9 +103,9 @@ export class Subscribers {
     this.#leaving.delete(name);
     // The process that was may have been followed by another.
     this.#drains.delete(name);
+    for (const item of first) subscriber.push(item);
     this.#hooks.opened();
     try {
-      for (const item of first) subscriber.push(item);
       yield* subscriber.items(signal);
     } finally {
       this.#registrations.delete(subscriber);
@@ -95,12 +119,29 @@ export class Subscribers {
     }
   }
 
+  /** Events go to those who have an interest in them. `octets`: about how much memory they hold. */
   deliver(nodeId: string, events: coordinator.Event[], octets = events.length * EVENT_OCTETS): void {
-    this.push({ item: { $case: 'delivery', value: { nodeId, events } } }, octets);
+    const streams = events.map(streamOf);
+    const isCommon = streams.every((stream) => stream === COMMON_STREAM);
+    for (const [subscriber, { interest }] of this.#registrations) {
+      const wanted =
+        isCommon || interest === 'all' ? events : events.filter((_, i) => wants(interest, streams[i] as number));
+      if (wanted.length === 0) continue;
+      const share = Math.ceil((octets * wanted.length) / events.length);
+      subscriber.push({ item: { $case: 'delivery', value: { nodeId, events: wanted } } }, share);
+    }
   }
 
-  push(item: Item, octets = 0): void {
-    for (const subscriber of this.#registrations.keys()) subscriber.push(item, octets);
+  /** Something of some streams may have been missed: for those who have an interest in them. */
+  pushGap(nodeId: string, reason: string, streams: readonly number[]): void {
+    for (const [subscriber, { interest }] of this.#registrations) {
+      const wanted = streams.filter((stream) => wants(interest, stream));
+      if (wanted.length > 0) subscriber.push(gapItem(nodeId, reason, false, wanted));
+    }
+  }
+
+  push(item: Item): void {
+    for (const subscriber of this.#registrations.keys()) subscriber.push(item);
   }
 
   /** Ends all subscriptions after what is queued. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { coordinator } from '@stoa/contracts';
+import { coordinator, mailboxStream } from '@stoa/contracts';
 import {
   ConfigDocument,
   defineService,
@@ -39,8 +39,15 @@ function front() {
         async start() {
           context.events.subscribe({
             event: ({ kind }, nodeId) =>
-              void heard.push(kind?.$case === 'domainChanged' ? `${nodeId} ${kind.value.domain}` : ''),
+              void heard.push(
+                kind?.$case === 'domainChanged'
+                  ? `${nodeId} ${kind.value.domain}`
+                  : kind?.$case === 'mailboxChanged'
+                    ? `${nodeId} ${kind.value.accountId}`
+                    : '',
+              ),
             gap: (reason, nodeId) => void heard.push(`gap ${nodeId ?? 'any'}: ${reason}`),
+            mailboxGap: (streams) => void heard.push(`streams ${[...streams]}`),
           });
         },
         drain: async () => {},
@@ -54,6 +61,9 @@ function front() {
   return {
     heard,
     gaps: () => heard.filter((line) => line.startsWith('gap')).length,
+    follow: (accountId: string) => events?.follow(new Set([mailboxStream(accountId)])),
+    change: (accountId: string) =>
+      events?.publish({ $case: 'mailboxChanged', value: { accountId, mailboxId: 1, modseq: 1 } }),
     publish: (domain: string) => events?.publish({ $case: 'domainChanged', value: { domain } }),
     get connected() {
       return events?.connected === true;
@@ -127,6 +137,27 @@ ${services.includes('coordinator') ? `listen = "${address}"` : `services.coordin
       PATIENCE_MS,
     );
     expect((await member())?.sessions).toBe(3);
+  });
+
+  it('get the mailbox events that their processes need, and no others', async () => {
+    const { fronts, coordinators } = await startBoth();
+    // Nodes of one process share their figures: these are of the one that receives, and of the one that started last.
+    const figure = async (name: string) => {
+      const text = await metrics(coordinators[0] as RunningNode);
+      return Number(new RegExp(`^stoa_${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+    };
+    expect(await figure('bus_streams')).toBe(1);
+    fronts[0].change('alice');
+    fronts[0].publish('x');
+    await until('what all need', () => fronts[1].heard.includes('n0 x'), PATIENCE_MS);
+    expect(await figure('bus_events_received_total')).toBe(1);
+    expect(fronts[1].heard).not.toContain('n0 alice');
+    fronts[1].follow('alice');
+    await until('it comes', () => fronts[1].heard.includes(`streams ${mailboxStream('alice')}`), PATIENCE_MS);
+    expect(await figure('bus_streams')).toBe(2);
+    fronts[0].change('alice');
+    await until('the change', () => fronts[1].heard.includes('n0 alice'), PATIENCE_MS);
+    expect(await figure('bus_events_received_total')).toBe(2);
   });
 
   it('miss nothing of a process whose coordinator was away', async () => {

@@ -1,13 +1,15 @@
-import { coordinator } from '@stoa/contracts';
-import { type RunningServer, startNats, startRedis, until } from '@stoa/test-servers';
+import { coordinator, MAILBOX_STREAMS, mailboxStream } from '@stoa/contracts';
+import { type RunningServer, startNats, startRedis, startRedisCluster, until } from '@stoa/test-servers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../src/clock.ts';
+import { topicOf } from '../src/streams.ts';
 import { childNode } from './support/child-node.ts';
 import { type BusPlace, openBus } from './support/real-bus.ts';
 import { type RealNode, type RealNodeOptions, realNode } from './support/real-node.ts';
-import { domainChanged } from './support/test-node.ts';
+import { domainChanged, listen, mailboxChanged } from './support/test-node.ts';
 
 const PATIENCE_MS = 20_000;
+const COMMON = 'stwt.agora';
 
 interface RealBus {
   server: RunningServer;
@@ -82,7 +84,44 @@ describe.each(BUSES)('coordinators on %s', (_, startBus) => {
     await until('b left', () => a.state('b') === 'left' && c.state('b') === 'left', PATIENCE_MS);
     await c.vanish();
     await until('c is dead', () => a.state('c') === 'dead', PATIENCE_MS);
-    expect(a.heard.gaps()).toContainEqual({ nodeId: 'c', reason: 'the node died', disconnected: false });
+    expect(a.heard.gaps()).toContainEqual(expect.objectContaining({ nodeId: 'c', reason: 'the node died' }));
+  });
+
+  it('bring mailbox events to those who need them, and nothing of them to other nodes', async () => {
+    const [a, b, c] = [await start('a'), await start('b'), await start('c')];
+    await meet(['a', a], ['b', b], ['c', c]);
+    const accounts = Array.from({ length: 200 }, (_, i) => `account-${i}`);
+    const mine = accounts.filter((id) => mailboxStream(id) === mailboxStream('account-0'));
+    const some = listen(b.hub, 'imap', [], new Set());
+    const all = listen(c.hub, 'roles', [], 'all');
+    try {
+      await until('both listen', () => some.items.length > 0 && all.items.length > 0, PATIENCE_MS);
+      b.hub.setInterest('imap', new Set([mailboxStream('account-0')]));
+      const confirmed = (listener: typeof some) => listener.gaps().flatMap(({ streams = [] }) => streams);
+      await until('one stream comes', () => confirmed(some).length === 1, PATIENCE_MS);
+      await until('all streams come', () => confirmed(all).length === MAILBOX_STREAMS, PATIENCE_MS);
+      const gaps = all.gaps().length;
+      await b.hub.publish(accounts.map(mailboxChanged));
+      await c.hub.publish([...mine.map(mailboxChanged), domainChanged('x')]);
+      await until('all events of b', () => all.accounts().length === accounts.length + mine.length, PATIENCE_MS);
+      expect(all.accounts().sort()).toEqual([...accounts, ...mine].sort());
+      await until('some events of c', () => some.accounts().length === 2 * mine.length, PATIENCE_MS);
+      expect(some.accounts()).toEqual([...mine, ...mine]);
+      await until('what all need', () => a.heard.domains().includes('x'), PATIENCE_MS);
+      expect(a.heard.accounts()).toEqual([]);
+      expect(new Set(a.brought)).toEqual(new Set([COMMON]));
+      expect(new Set(b.brought)).toEqual(new Set([COMMON, topicOf(COMMON, mailboxStream('account-0'))]));
+      // Nothing was lost, and no heartbeat says so.
+      const beats = () => c.brought.filter((topic) => topic === COMMON).length;
+      const then = beats();
+      await until('two heartbeats of each', () => beats() >= then + 9, PATIENCE_MS);
+      expect(all.gaps().length).toBe(gaps);
+      b.hub.setInterest('imap', new Set());
+      await b.hub.publish([domainChanged('y')]);
+      await until('the last event', () => some.domains().includes('y'), PATIENCE_MS);
+    } finally {
+      await Promise.all([some.stop(), all.stop()]);
+    }
   });
 
   it('refuse a node id that is in use, with the host that has it', async () => {
@@ -111,6 +150,7 @@ describe.each(BUSES)('coordinators on %s', (_, startBus) => {
             clusterId: 'test',
             nodeId: 'z',
             incarnation: 1,
+            stream: 0,
             sequence: 1,
             sentAt: Date.now(),
             events: [],
@@ -232,6 +272,31 @@ describe.each(BUSES)('coordinators on %s', (_, startBus) => {
     await a.hub.publish([domainChanged('x')]);
     await until('events flow', () => b.heard.domains().includes('x'), PATIENCE_MS);
   });
+});
+
+it('on a Redis Cluster mailbox events of all accounts come over all shards, and none is missed', async () => {
+  const cluster = await startRedisCluster();
+  const config = { cluster: cluster.nodes.map(({ host, port }) => `${host}:${port}`) };
+  const [a, b] = ['a', 'b'].map((id) => realNode({ driver: 'redis', config }, id)) as [RealNode, RealNode];
+  const all = listen(b.hub, 'roles', [], 'all');
+  try {
+    await Promise.all([a.hub.start(), b.hub.start()]);
+    const confirmed = () => all.gaps().flatMap(({ streams = [] }) => streams).length;
+    await until('all streams come', () => confirmed() === MAILBOX_STREAMS && b.state('a') === 'alive', PATIENCE_MS);
+    const gaps = all.gaps().length;
+    for (let round = 0; round < 5; round++) {
+      await a.hub.publish(Array.from({ length: 200 }, (_, i) => mailboxChanged(`account-${i}`)));
+    }
+    await until('all events', () => all.accounts().length === 1_000, PATIENCE_MS);
+    const beats = () => b.brought.filter((topic) => topic === COMMON).length;
+    const then = beats();
+    await until('two heartbeats of each', () => beats() >= then + 6, PATIENCE_MS);
+    expect(new Set(b.brought).size).toBe(1 + MAILBOX_STREAMS);
+    expect(all.gaps().length).toBe(gaps);
+  } finally {
+    await Promise.all([a.stop(), b.stop(), all.stop()]);
+    await cluster.stop();
+  }
 });
 
 it('a node that insists on the bus does not start without it', async () => {

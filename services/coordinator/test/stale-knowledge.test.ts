@@ -1,17 +1,22 @@
+import { mailboxStream } from '@stoa/contracts';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Hub } from '../src/hub.ts';
 import { FakeClock, settle } from './support/fake-clock.ts';
 import { type Fate, TestBus } from './support/test-bus.ts';
-import { domainChanged, testNode } from './support/test-node.ts';
+import { domainChanged, mailboxChanged, testNode } from './support/test-node.ts';
 
 const NODES = ['a', 'b', 'c'];
-const KEYS = ['k0', 'k1', 'k2', 'k3', 'k4', 'k5'];
+/** Domains, of which every node hears, and accounts, of which those hear that have an interest in their stream. */
+const DOMAINS = ['k0', 'k1', 'k2'];
+const ACCOUNTS = ['k3', 'k4', 'k5'];
+const KEYS = [...DOMAINS, ...ACCOUNTS];
 
 type Step =
   | { do: 'write'; node: number; key: number }
   | { do: 'pump'; fates: Fate[] }
   | { do: 'cut' | 'mend' | 'restart' | 'die'; node: number }
+  | { do: 'follow'; node: number; accounts: string[] }
   | { do: 'pass'; ms: number }
   | { do: 'noise'; bytes: Uint8Array };
 
@@ -27,6 +32,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('pump' as const), fates }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('cut' as const, 'mend' as const), node }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('restart' as const, 'die' as const), node }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('follow' as const), node, accounts: fc.subarray(ACCOUNTS) }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 2000 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('noise' as const), bytes: fc.uint8Array({ maxLength: 40 }) }) },
 );
@@ -35,26 +44,54 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 class Reader {
   readonly hub: Hub;
   readonly known = new Map<string, number>();
+  readonly #store: ReadonlyMap<string, number>;
   readonly #abort = new AbortController();
+  #accounts: readonly string[] = ACCOUNTS.slice(0, 1);
 
   constructor(hub: Hub, store: ReadonlyMap<string, number>) {
     this.hub = hub;
-    const readAll = () => {
-      for (const [key, value] of store) this.known.set(key, value);
-    };
-    readAll();
+    this.#store = store;
+    this.#read();
     void (async () => {
-      for await (const { item } of hub.subscribe('reader', [], this.#abort.signal)) {
+      for await (const { item } of hub.subscribe('reader', [], this.#abort.signal, this.#interest)) {
         // The subscription stands from here on: what was cached before may be old.
-        if (item?.$case === 'ready' || item?.$case === 'gap') readAll();
+        if (item?.$case === 'ready') this.#read();
+        if (item?.$case === 'gap') this.#read(item.value.streams);
         if (item?.$case !== 'delivery') continue;
         for (const { kind } of item.value.events ?? []) {
-          const domain = kind?.$case === 'domainChanged' ? (kind.value?.domain ?? '') : '';
-          const value = store.get(domain);
-          if (value !== undefined) this.known.set(domain, value);
+          const key =
+            kind?.$case === 'domainChanged'
+              ? kind.value?.domain
+              : kind?.$case === 'mailboxChanged'
+                ? kind.value?.accountId
+                : undefined;
+          const value = store.get(key ?? '');
+          if (key !== undefined && value !== undefined) this.known.set(key, value);
         }
       }
     })();
+  }
+
+  /** What it has to know. */
+  get keys(): string[] {
+    return [...DOMAINS, ...this.#accounts];
+  }
+
+  /** Whoever takes an interest may know the account of old. */
+  follow(accounts: readonly string[]): void {
+    this.#accounts = accounts;
+    this.hub.setInterest('reader', this.#interest);
+  }
+
+  get #interest(): ReadonlySet<number> {
+    return new Set(this.#accounts.map(mailboxStream));
+  }
+
+  #read(streams: readonly number[] = []): void {
+    for (const [key, value] of this.#store) {
+      if (streams.length > 0 && !(ACCOUNTS.includes(key) && streams.includes(mailboxStream(key)))) continue;
+      this.known.set(key, value);
+    }
   }
 
   end(): void {
@@ -98,7 +135,8 @@ class World {
         const reader = this.readers.get(id);
         if (reader === undefined) return;
         this.store.set(key, (this.store.get(key) ?? 0) + 1);
-        await reader.hub.publish([domainChanged(key)]).catch(() => {});
+        const event = DOMAINS.includes(key) ? domainChanged(key) : mailboxChanged(key);
+        await reader.hub.publish([event]).catch(() => {});
         return;
       }
       case 'pump': {
@@ -111,6 +149,9 @@ class World {
         return settle(1);
       case 'mend':
         if (this.readers.has(id)) this.bus.mend(id);
+        return settle(1);
+      case 'follow':
+        this.readers.get(id)?.follow(each.accounts);
         return settle(1);
       case 'restart':
         this.kill(id);
@@ -144,7 +185,8 @@ it('nobody who reads anew at every gap keeps stale knowledge, whatever the bus l
       for (const each of steps) await world.run(each);
       await world.calm();
       for (const [id, reader] of world.readers) {
-        expect(Object.fromEntries(reader.known), `what ${id} knows`).toEqual(Object.fromEntries(world.store));
+        const ofKeys = (map: ReadonlyMap<string, number>) => reader.keys.map((key) => [key, map.get(key)]);
+        expect(ofKeys(reader.known), `what ${id} knows`).toEqual(ofKeys(world.store));
       }
       for (const id of NODES) world.kill(id);
     }),

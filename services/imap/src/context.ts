@@ -3,6 +3,7 @@ import type { AccountWatch, CertificateStore, Logger, NodeInfo } from '@stoa/ser
 import type { ImapConfig } from './config.ts';
 import type { MailboxCache } from './mailbox-cache.ts';
 import type { ImapMetrics } from './metrics.ts';
+import type { SessionInterest } from './session-interest.ts';
 
 /** What every session works with. */
 export interface ImapContext {
@@ -13,6 +14,7 @@ export interface ImapContext {
   readonly blobs: Client<typeof storage.BlobServiceDefinition>;
   readonly directory: Client<typeof storage.DirectoryServiceDefinition>;
   readonly mailboxes: MailboxCache;
+  readonly interest: Pick<SessionInterest, 'enter' | 'leave'>;
   readonly accounts: Pick<AccountWatch, 'accepts'>;
   readonly certificates: CertificateStore;
   readonly logger: Logger;

@@ -1,4 +1,4 @@
-import type { Client, storage } from '@stoa/contracts';
+import { type Client, mailboxStream, type storage } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
 import { MailboxFeed } from './mailbox-feed.ts';
@@ -70,6 +70,13 @@ export class MailboxCache {
   /** Reads every mailbox that is selected: after events may have been lost, and while none come. */
   syncAll(): void {
     for (const feed of this.#feeds.values()) if (feed.listeners.size > 0) this.#watch(feed, feed.sync());
+  }
+
+  /** The same for the accounts that fall to some streams. */
+  syncStreams(streams: ReadonlySet<number>): void {
+    for (const feed of this.#feeds.values()) {
+      if (feed.listeners.size > 0 && streams.has(mailboxStream(feed.accountId))) this.#watch(feed, feed.sync());
+    }
   }
 
   /** Looks whether mailboxes of an account are still there, after the list of its mailboxes changed. */

@@ -135,8 +135,14 @@ export class SelectedMailbox implements SelectedView, FeedListener {
     return shown.uidsOfSequences(numbers);
   }
 
-  vanishedSince(modseq: number, within: NumberSet): Promise<NumberSet> {
-    return this.feed.vanishedSince(modseq, within);
+  /**
+   * UIDs within a set that vanished since a MODSEQ. What is shown still, because it vanished only now, is none of them: it is in
+   * the count that the client was told, and is taken from it in its turn.
+   */
+  async vanishedSince(modseq: number, within: NumberSet): Promise<NumberSet> {
+    const vanished = await this.feed.vanishedSince(modseq, within);
+    const shown = this.#shown.existing(vanished);
+    return shown.length === 0 ? vanished : without(vanished, shown);
   }
 
   async apply(delta: storage.MailboxDelta | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { type Client, type coordinator, storage } from '@stoa/contracts';
+import { type Client, type coordinator, mailboxStream, storage } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
-import type { EventListener, Logger, Service, ServiceContext } from '@stoa/service-kit';
+import type { EventListener, Logger, MailboxInterest, Service, ServiceContext } from '@stoa/service-kit';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type ImapConfig, imapConfig } from './config.ts';
 import { imapModule } from './service.ts';
@@ -10,6 +10,7 @@ import { imapModule } from './service.ts';
 class World {
   readonly listeners = new Set<EventListener>();
   readonly blocked = new Map<string, number>();
+  readonly interests: MailboxInterest[] = [];
   credentialVersion = 1;
   routerAway = false;
   connected = true;
@@ -101,6 +102,7 @@ async function start(world = new World(), limits: object = {}) {
       get connected() {
         return world.connected;
       },
+      follow: (interest: MailboxInterest) => void world.interests.push(interest),
       flush: async () => {},
     },
     certificates: { available: false, secureContext: () => undefined, onChange: () => () => {} },
@@ -185,6 +187,23 @@ describe('the IMAP service', () => {
     await vi.waitFor(() => expect(world.reads).toBe(before + 1));
     world.connected = false;
     await vi.waitFor(() => expect(world.reads).toBeGreaterThan(before + 2), 10_000);
+  });
+
+  it('asks for the mailbox events of accounts with sessions, and reads what was missed before they come', async () => {
+    const { world, logIn } = await start();
+    expect(world.interests).toEqual([]);
+    const [alice, bob] = [await logIn('alice'), await logIn('bob')];
+    const streams = ['alice', 'bob'].map(mailboxStream);
+    expect(world.interests).toEqual([new Set(streams.slice(0, 1)), new Set(streams)]);
+    for (const client of [alice, bob]) {
+      client.send('b SELECT INBOX');
+      await client.hears('b OK');
+    }
+    const before = world.reads;
+    for (const listener of world.listeners) listener.mailboxGap?.(new Set(streams.slice(1)));
+    await vi.waitFor(() => expect(world.reads).toBe(before + 1));
+    for (const listener of world.listeners) listener.mailboxGap?.(new Set(streams));
+    await vi.waitFor(() => expect(world.reads).toBe(before + 3));
   });
 
   it('takes over new limits', async () => {

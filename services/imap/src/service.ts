@@ -15,6 +15,7 @@ import { Gatekeeper } from './gatekeeper.ts';
 import { ImapListener } from './listener.ts';
 import { MailboxCache } from './mailbox-cache.ts';
 import { createMetrics } from './metrics.ts';
+import { SessionInterest } from './session-interest.ts';
 
 /** How often it is looked whether mailboxes are to be read without an event. */
 const TICK_MS = 1_000;
@@ -46,6 +47,7 @@ export const imapModule = defineService({
       logger,
     });
     const mailboxes = new MailboxCache(mail, config['cache-size'], logger);
+    const interest = new SessionInterest(events, now);
     const shared: Mutable<ImapContext> = {
       config,
       node,
@@ -53,6 +55,7 @@ export const imapModule = defineService({
       directory,
       blobs: context.client(storage.BlobServiceDefinition),
       mailboxes,
+      interest,
       accounts,
       certificates,
       logger,
@@ -68,6 +71,7 @@ export const imapModule = defineService({
     /** What could not be read is tried again, and without events all is read every so often. */
     const onTick = () => {
       mailboxes.syncStale();
+      interest.tidy();
       if (events.connected || now() - polledAt < shared.config['poll-interval']) return;
       polledAt = now();
       mailboxes.syncAll();
@@ -92,6 +96,7 @@ export const imapModule = defineService({
             blocks.forget();
             void accounts.check();
           },
+          mailboxGap: (streams) => mailboxes.syncStreams(streams),
         });
         tick = setInterval(onTick, TICK_MS).unref();
         accounts.start();

@@ -11,6 +11,12 @@ export interface SessionHooks {
   mailboxClosed(): void;
 }
 
+export interface SessionAccount {
+  readonly id: string;
+  readonly address: string;
+  readonly credentialVersion: number;
+}
+
 /** What a connection knows: who speaks, what was agreed, the mailbox that is selected. */
 export class Session implements CommandContext {
   readonly context: ImapContext;
@@ -21,7 +27,7 @@ export class Session implements CommandContext {
   readonly #hooks: SessionHooks;
   readonly #abort = new AbortController();
   tls = false;
-  account: { id: string; address: string; credentialVersion: number } | undefined;
+  #account: SessionAccount | undefined;
   selected: SelectedMailbox | undefined;
 
   constructor(
@@ -36,6 +42,10 @@ export class Session implements CommandContext {
     this.remoteAddress = remoteAddress;
     this.writer = writer;
     this.#hooks = hooks;
+  }
+
+  get account(): SessionAccount | undefined {
+    return this.#account;
   }
 
   get mail(): ImapContext['mail'] {
@@ -67,6 +77,11 @@ export class Session implements CommandContext {
     this.options.condstore = true;
   }
 
+  logIn(account: SessionAccount): void {
+    this.#account = account;
+    this.context.interest.enter(account.id);
+  }
+
   async select(state: storage.MailboxState, readOnly: boolean): Promise<SelectedMailbox> {
     const { id } = this.account as { id: string };
     const feed = await this.context.mailboxes.open(id, state);
@@ -91,5 +106,6 @@ export class Session implements CommandContext {
   end(): void {
     this.deselect();
     this.#abort.abort();
+    if (this.#account !== undefined) this.context.interest.leave(this.#account.id);
   }
 }

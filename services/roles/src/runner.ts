@@ -19,6 +19,8 @@ export interface RunnerOptions {
   clock: Clock;
   logger: Logger;
   metrics: RolesMetrics;
+  /** This node has the role now, or not any more. */
+  onOwner?: () => void;
 }
 
 export interface RunnerStatus {
@@ -61,7 +63,7 @@ export class RoleRunner {
   #status: Omit<RunnerStatus, 'owner'> = { lastRunAt: 0, nextRunAt: 0, lastError: '', lastResult: '' };
 
   constructor(options: RunnerOptions) {
-    const { role, shard, maintenance, owner, leaseMs, clock, logger, metrics } = options;
+    const { role, shard, maintenance, owner, leaseMs, clock, logger, metrics, onOwner = () => {} } = options;
     const labels = { role: role.name };
     this.#options = options;
     this.#holder = new LeaseHolder({
@@ -76,12 +78,14 @@ export class RoleRunner {
         this.#failures = 0;
         this.#dueIn(Math.min(role.firstRunMs, role.intervalMs) * clock.random());
         this.#plan();
+        onOwner();
       },
       onLost: (cause) => {
         metrics.owned.add(-1, labels);
         metrics.lost.add(1, labels);
         logger.warn({ role: role.name, shard, error: cause }, 'this node lost the role');
         this.#rest();
+        onOwner();
       },
       onTrouble: (error) => {
         if (error !== undefined && this.#trouble === undefined) {
@@ -126,10 +130,12 @@ export class RoleRunner {
     await this.#running;
     const held = this.#holder.held !== undefined;
     await this.#holder.stop();
-    if (held) this.#options.metrics.owned.add(-1, { role: this.name });
+    if (!held) return;
+    this.#options.metrics.owned.add(-1, { role: this.name });
+    this.#options.onOwner?.();
   }
 
-  /** Asks for a run about an account, soon. Nothing where another node has the role: it hears of it too. */
+  /** Asks for a run about an account, soon. Nothing where another node has the role: that one hears of it. */
   wish(accountId: string): void {
     if (this.#holder.held === undefined) return;
     this.#wishes.add(accountId);

@@ -44,6 +44,19 @@ describe('the roles service', () => {
     expect((await client.listRoles({})).roles[2]?.owner).toBe(true);
   });
 
+  it('needs the mailbox events of all accounts while it has a role that follows them', async () => {
+    const { service, interests } = await start({});
+    await vi.waitFor(() => expect(interests).toContain('all'));
+    await service.drain(new AbortController().signal);
+    expect(interests.at(-1)).toEqual(new Set());
+  });
+
+  it('needs none on a node that has no part in such a role', async () => {
+    const { client, interests } = await start({ 'fts-indexing': { 'fts-indexing': ['1', '2'] } }, '3');
+    await client.runRole({ name: 'purge.stores' });
+    expect(interests).not.toContain('all');
+  });
+
   it('gives its roles back when it drains, and stops listening', async () => {
     const { service, maintenance, listeners, client } = await start({});
     await client.runRole({ name: 'purge.stores' });

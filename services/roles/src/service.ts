@@ -34,11 +34,17 @@ export const rolesModule = defineService({
             clock,
             logger,
             metrics,
+            onOwner: () => follow(),
           }),
       ),
     );
     const requests = new RunRequests({ kinds, runners, events, clock });
     const followers = runners.filter((runner) => runner.followsMailboxes);
+    /** Of all nodes only the owner of a role that follows mailboxes needs to hear of them; what it missed before it sweeps up. */
+    const follow = () => events.follow(followers.some(({ status }) => status.owner) ? 'all' : new Set());
+    const sweep = () => {
+      for (const runner of followers) runner.sweep();
+    };
     let unsubscribe: () => void = () => {};
     const stop = async () => {
       unsubscribe();
@@ -71,9 +77,8 @@ export const rolesModule = defineService({
               if (shardOf(accountId, runner.shardCount) === runner.shard) runner.wish(accountId);
             }
           },
-          gap() {
-            for (const runner of followers) runner.sweep();
-          },
+          gap: sweep,
+          mailboxGap: sweep,
         });
         for (const runner of runners) runner.start();
       },

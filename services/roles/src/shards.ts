@@ -1,3 +1,5 @@
+import { fnv1a } from '@stoa/contracts';
+
 /** The shards of a role: how many there are, and which of them a node has a part in. */
 export interface Shards {
   readonly count: number;
@@ -13,11 +15,7 @@ export function shardsOf(groups: readonly (readonly string[])[] | undefined, nod
   };
 }
 
-const encoder = new TextEncoder();
-
 /** The shard that an account or blob falls to: FNV-1a with 32 bits, as `Partition` of stoa.storage.v1 says. */
 export function shardOf(id: string | Uint8Array, count: number): number {
-  let hash = 0x811c9dc5;
-  for (const octet of typeof id === 'string' ? encoder.encode(id) : id) hash = Math.imul(hash ^ octet, 0x01000193);
-  return (hash >>> 0) % count;
+  return fnv1a(id) % count;
 }

@@ -10,6 +10,7 @@ type Item = coordinator.SubscribeResponse['item'];
 /** A coordinator that a test plays by hand. */
 class FakeCoordinator {
   readonly published: coordinator.PublishRequest[] = [];
+  readonly subscribed: coordinator.SubscribeRequest[] = [];
   /** What calls of `publish` fail with. */
   failure: StoaError | undefined;
   #feed: ((item: Item | Error) => void) | undefined;
@@ -25,7 +26,8 @@ class FakeCoordinator {
         fake.published.push(request);
         return {};
       },
-      async *subscribe(_, { signal }) {
+      async *subscribe(request, { signal }) {
+        fake.subscribed.push(request);
         const items: (Item | Error)[] = [{ $case: 'ready', value: {} }];
         let wake = () => {};
         fake.#feed = (item) => {
@@ -124,7 +126,7 @@ describe('the event client', () => {
     expect(heard.slice(1)).toEqual(['n2 queueReady', 'second']);
     end();
     fake.say({ $case: 'delivery', value: { nodeId: 'n2', events } } as unknown as Item);
-    fake.say({ $case: 'gap', value: { nodeId: 'n2', reason: 'x', disconnected: false } });
+    fake.say({ $case: 'gap', value: { nodeId: 'n2', reason: 'x', disconnected: false, streams: [] } });
     await until(5);
     expect(heard.slice(3)).toEqual(['n2 queueReady', 'gap n2']);
   });
@@ -138,11 +140,44 @@ describe('the event client', () => {
   });
 
   it('is not connected while the bus behind the coordinator is away', async () => {
-    fake.say({ $case: 'gap', value: { nodeId: '', reason: 'bus', disconnected: true } });
+    fake.say({ $case: 'gap', value: { nodeId: '', reason: 'bus', disconnected: true, streams: [] } });
     await until(2);
     expect(client.connected).toBe(false);
-    fake.say({ $case: 'gap', value: { nodeId: '', reason: 'bus', disconnected: false } });
+    fake.say({ $case: 'gap', value: { nodeId: '', reason: 'bus', disconnected: false, streams: [] } });
     await until(3);
+    expect(client.connected).toBe(true);
+  });
+
+  it('tells whose mailbox events the process needs, with the subscription and with each call', async () => {
+    const none = { all: false, streams: [] };
+    expect(fake.subscribed).toMatchObject([{ subscriber: 'n1:imap', services: ['imap'], interest: none }]);
+    await client.flush();
+    fake.published.length = 0;
+    client.follow(new Set([9, 3]), 'imap');
+    await client.flush();
+    client.follow(new Set([3]), 'other');
+    await client.flush();
+    expect(fake.published).toMatchObject([{ events: [], interest: { all: false, streams: [3, 9] } }]);
+    client.follow('all', 'roles');
+    client.follow(new Set(), 'imap');
+    await client.flush();
+    expect(fake.published.at(-1)).toMatchObject({ interest: { all: true, streams: [] } });
+    client.follow(new Set(), 'roles');
+    fake.say(new StoaError('unavailable', 'broke'));
+    await fake.opened();
+    expect(fake.subscribed.at(-1)).toMatchObject({ interest: { all: false, streams: [3] } });
+  });
+
+  it('tells of a gap of some streams those who want to know', async () => {
+    client.subscribe({
+      event() {},
+      gap: () => hear('gap of all'),
+      mailboxGap: (streams) => hear(`gap of ${[...streams].join()}`),
+    });
+    fake.say({ $case: 'gap', value: { nodeId: '', reason: 'begun', disconnected: false, streams: [3, 9] } });
+    fake.say({ $case: 'gap', value: { nodeId: 'n2', reason: 'x', disconnected: false, streams: [] } });
+    await until(4);
+    expect(heard.slice(1)).toEqual(['gap of 3,9', 'gap n2', 'gap of all']);
     expect(client.connected).toBe(true);
   });
 

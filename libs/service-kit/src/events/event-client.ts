@@ -4,7 +4,8 @@ import { type StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { Backoff } from '../backoff.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { EventQueue } from './event-queue.ts';
-import type { EventClient, EventListener } from './types.ts';
+import { MailboxNeeds } from './mailbox-needs.ts';
+import type { EventClient, EventListener, MailboxInterest } from './types.ts';
 
 type CoordinatorClient = Client<typeof coordinator.CoordinatorServiceDefinition>;
 type Event = coordinator.Event;
@@ -74,6 +75,7 @@ export class CoordinatorEventClient implements EventClient {
     .getMeter(METER)
     .createCounter('event_gaps', { description: 'Times that events may have been lost.' });
   readonly #queue = new EventQueue(QUEUE_LIMIT);
+  readonly #needs = new MailboxNeeds();
   #sending: Promise<void> | undefined;
   /** Resolves when a call to the coordinator failed. */
   #stuck = Promise.withResolvers<void>();
@@ -157,6 +159,11 @@ export class CoordinatorEventClient implements EventClient {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Each part of the process that needs mailbox events says so under a name of its own. */
+  follow(interest: MailboxInterest, follower = ''): void {
+    if (this.#needs.set(follower, interest)) this.#call();
+  }
+
   /**
    * One call at a time, so that events stay in order; those of one tick travel together. What a coordinator that is away did
    * not take waits for it, and of what is dropped it is told: nobody would miss what never came to it.
@@ -186,7 +193,9 @@ export class CoordinatorEventClient implements EventClient {
     const { client, subscriber } = this.#options;
     const sessions = this.#options.sessions?.();
     const lost = this.#queue.dropped;
-    const request = { events, lost, ...(sessions === undefined ? {} : { subscriber, sessions }) };
+    // With each call, so that a coordinator that is another one now, or did not know this process yet, knows it soon.
+    const interest = this.#needs.interest;
+    const request = { events, lost, subscriber, interest, ...(sessions === undefined ? {} : { sessions }) };
     const { missed } = await client.publish(request, {
       timeoutMs: PUBLISH_TIMEOUT_MS,
       signal: this.#stop.signal,
@@ -241,7 +250,7 @@ export class CoordinatorEventClient implements EventClient {
   async #receive(onReady: () => void): Promise<void> {
     const { client, subscriber, services } = this.#options;
     const items = client.subscribe(
-      { subscriber, services },
+      { subscriber, services, interest: this.#needs.interest },
       { signal: this.#stop.signal, timeoutMs: Number.POSITIVE_INFINITY, routeKey: subscriber },
     );
     for await (const { item } of items) {
@@ -251,11 +260,16 @@ export class CoordinatorEventClient implements EventClient {
           this.#flowing = true;
           this.#answering = true;
           this.#toldSessions = undefined;
-          this.tellSessions();
+          // Also what is needed may have changed since the subscription was asked for.
+          this.#call();
           // What happened between the last event and now was not heard.
           this.#gap('the subscription began', undefined);
           break;
         case 'gap':
+          if (item.value.streams.length > 0) {
+            this.#mailboxGap(item.value.streams);
+            break;
+          }
           // The coordinator answers, but its bus may be away: then events of other nodes do not flow.
           if (item.value.nodeId === '') this.#flowing = !item.value.disconnected;
           this.#gap(item.value.reason, item.value.nodeId === '' ? undefined : item.value.nodeId);
@@ -285,6 +299,12 @@ export class CoordinatorEventClient implements EventClient {
   #gap(reason: string, nodeId: string | undefined): void {
     this.#gaps.add(1, { scope: nodeId === undefined ? 'all' : 'node' });
     this.#each((listener) => listener.gap(reason, nodeId));
+  }
+
+  #mailboxGap(streams: readonly number[]): void {
+    this.#gaps.add(1, { scope: 'streams' });
+    const set = new Set(streams);
+    this.#each((listener) => listener.mailboxGap?.(set));
   }
 
   #each(run: (listener: EventListener) => void): void {

@@ -17,11 +17,12 @@ export interface RealNodeOptions extends Partial<Pick<HubOptions, 'joinWaitMs' |
 export function realNode(place: BusPlace, id: string, options: RealNodeOptions = {}) {
   const { host = `host-${id}`, clusterId = 'test', clock = systemClock, ...rest } = options;
   const logger = recordingLogger();
+  const brought: string[] = [];
   let bus: Bus | undefined;
   const hub = new Hub({
     bus: new LateBus(async () => {
       bus = await openBus(place, id);
-      return bus;
+      return noting(bus, brought);
     }),
     topic: 'stwt.agora',
     node: { id, incarnation: clock.now(), clusterId, hostname: host, version: '1.0.0', services: ['coordinator'] },
@@ -38,6 +39,8 @@ export function realNode(place: BusPlace, id: string, options: RealNodeOptions =
   return {
     hub,
     logger,
+    /** The topic of each message that the bus brought. */
+    brought,
     /** State of another node as this one knows it. */
     state: (nodeId: string) => stateName(hub.members.find((member) => member.nodeId === nodeId)?.state),
     host: (nodeId: string) => hub.members.find((member) => member.nodeId === nodeId)?.host,
@@ -52,6 +55,21 @@ export function realNode(place: BusPlace, id: string, options: RealNodeOptions =
       await heard?.stop();
       await bus?.close();
     },
+  };
+}
+
+function noting(bus: Bus, brought: string[]): Bus {
+  return {
+    publish: (topic, payload, options) => bus.publish(topic, payload, options),
+    subscribe(topic, { message, gap, connected }, options) {
+      const noted = (payload: Uint8Array) => {
+        brought.push(topic);
+        message(payload);
+      };
+      return bus.subscribe(topic, { message: noted, gap, connected }, options);
+    },
+    check: () => bus.check(),
+    close: () => bus.close(),
   };
 }
 

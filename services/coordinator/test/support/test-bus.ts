@@ -1,7 +1,10 @@
 import { type Bus, type BusListener, type BusSubscription, StoaError } from '@stoa/plugin-sdk';
 
+const COMMON = 'stwt.agora';
+
 interface Station {
   node: string;
+  topic: string;
   listener: BusListener;
   waiting: Uint8Array[];
 }
@@ -18,17 +21,17 @@ export class TestBus {
   /** The bus as one node sees it. */
   connect(node: string): Bus {
     return {
-      publish: async (_topic, payload) => {
+      publish: async (topic, payload) => {
         if (this.#away.has(node)) throw new StoaError('unavailable', 'the bus is away');
         for (const station of this.#stations) {
-          if (!this.#away.has(station.node)) station.waiting.push(new Uint8Array(payload));
+          if (station.topic === topic && !this.#away.has(station.node)) station.waiting.push(new Uint8Array(payload));
         }
       },
-      subscribe: async (_topic, listener): Promise<BusSubscription> => {
+      subscribe: async (topic, listener): Promise<BusSubscription> => {
         const refusal = this.#refusals.get(node);
         if (refusal !== undefined) throw refusal;
         if (this.#away.has(node)) throw new StoaError('unavailable', 'the bus is away');
-        const station = { node, listener, waiting: [] };
+        const station = { node, topic, listener, waiting: [] };
         this.#stations.add(station);
         listener.connected();
         return { close: async () => void this.#stations.delete(station) };
@@ -40,8 +43,10 @@ export class TestBus {
     };
   }
 
-  refuse(node: string, error: StoaError): void {
-    this.#refusals.set(node, error);
+  /** New subscriptions of a node fail with this; undefined: not any more. */
+  refuse(node: string, error: StoaError | undefined): void {
+    if (error === undefined) this.#refusals.delete(node);
+    else this.#refusals.set(node, error);
   }
 
   /** Cuts a node off; what waits for it is lost. */
@@ -66,8 +71,22 @@ export class TestBus {
   }
 
   /** Any bytes, as a stranger on the bus may send them. */
-  inject(payload: Uint8Array): void {
-    for (const station of this.#stations) station.waiting.push(payload);
+  inject(payload: Uint8Array, topic = COMMON): void {
+    for (const station of this.#stations) if (station.topic === topic) station.waiting.push(payload);
+  }
+
+  /** Topics that a node is subscribed to. */
+  topics(node: string): string[] {
+    return this.#of(node).map(({ topic }) => topic);
+  }
+
+  /** Its subscription to one topic falls, or stands again. */
+  topicLost(node: string, topic: string): void {
+    for (const station of this.#of(node)) if (station.topic === topic) station.listener.gap('the shard is away');
+  }
+
+  topicBack(node: string, topic: string): void {
+    for (const station of this.#of(node)) if (station.topic === topic) station.listener.connected();
   }
 
   /** Takes away what waits for a node. */

@@ -2,6 +2,7 @@ import type { coordinator } from '@stoa/contracts';
 import type { Logger } from '@stoa/service-kit';
 import type { Clock } from '../../src/clock.ts';
 import { Hub, type HubOptions } from '../../src/hub.ts';
+import type { Interest } from '../../src/streams.ts';
 import type { Item } from '../../src/subscriber.ts';
 import type { TestBus } from './test-bus.ts';
 
@@ -54,12 +55,15 @@ export function testNode(bus: TestBus, clock: Clock, id: string, options: TestNo
   return { hub, logger };
 }
 
-/** Listens to a coordinator, gathering what comes. */
-export function listen(hub: Hub, name = 'test', services: string[] = []) {
+const NOTHING: Interest = new Set<number>();
+
+/** Listens to a coordinator, gathering what comes; of mailbox events those that it has an interest in. */
+export function listen(hub: Hub, name = 'test', services: string[] = [], interest: Interest = NOTHING) {
   const items: NonNullable<Item['item']>[] = [];
   const abort = new AbortController();
   const done = (async () => {
-    for await (const { item } of hub.subscribe(name, services, abort.signal)) if (item !== undefined) items.push(item);
+    const subscription = hub.subscribe(name, services, abort.signal, interest);
+    for await (const { item } of subscription) if (item !== undefined) items.push(item);
   })();
   return {
     items,
@@ -68,6 +72,14 @@ export function listen(hub: Hub, name = 'test', services: string[] = []) {
         item.$case === 'delivery'
           ? (item.value.events ?? []).flatMap((event) =>
               event.kind?.$case === 'domainChanged' ? [event.kind.value?.domain] : [],
+            )
+          : [],
+      ),
+    accounts: () =>
+      items.flatMap((item) =>
+        item.$case === 'delivery'
+          ? (item.value.events ?? []).flatMap((event) =>
+              event.kind?.$case === 'mailboxChanged' ? [event.kind.value?.accountId] : [],
             )
           : [],
       ),
@@ -81,4 +93,8 @@ export function listen(hub: Hub, name = 'test', services: string[] = []) {
 
 export function domainChanged(domain: string): coordinator.Event {
   return { traceParent: '', kind: { $case: 'domainChanged', value: { domain } } };
+}
+
+export function mailboxChanged(accountId: string): coordinator.Event {
+  return { traceParent: '', kind: { $case: 'mailboxChanged', value: { accountId, mailboxId: 1, modseq: 1 } } };
 }

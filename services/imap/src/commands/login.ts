@@ -20,7 +20,7 @@ async function logIn(session: Session, username: string, password: string, excha
     if (!context.accounts.accepts(accountId, credentialVersion)) {
       throw new StoaError('unauthenticated', 'the credentials changed during the login');
     }
-    session.account = { id: accountId, address, credentialVersion };
+    session.logIn({ id: accountId, address, credentialVersion });
   } catch (error) {
     return completionOfError(error);
   }

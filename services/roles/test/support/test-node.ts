@@ -1,5 +1,5 @@
 import { type coordinator, createInProcessClient, roles } from '@stoa/contracts';
-import type { EventClient, EventListener, Logger, ServiceContext } from '@stoa/service-kit';
+import type { EventClient, EventListener, Logger, MailboxInterest, ServiceContext } from '@stoa/service-kit';
 import { type RolesConfig, rolesConfig } from '../../src/config.ts';
 import { roleKinds } from '../../src/kinds.ts';
 import { createMetrics } from '../../src/metrics.ts';
@@ -68,6 +68,7 @@ export function testNode(
 /** The whole service in a fake context. */
 export async function testService(maintenance: FakeMaintenance, config: object = {}, id = '1') {
   const listeners = new Set<EventListener>();
+  const interests: MailboxInterest[] = [];
   const events: EventClient = {
     publish: (kind) => {
       for (const listener of listeners) listener.event({ traceParent: '', kind }, id);
@@ -76,6 +77,7 @@ export async function testService(maintenance: FakeMaintenance, config: object =
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    follow: (interest) => void interests.push(interest),
     connected: true,
     flush: async () => {},
   };
@@ -89,5 +91,5 @@ export async function testService(maintenance: FakeMaintenance, config: object =
   } as unknown as ServiceContext<RolesConfig>;
   const service = await rolesModule.create(context);
   const client = createInProcessClient(roles.RolesServiceDefinition, service.contracts[0]?.implementation as never);
-  return { service, client, events, listeners };
+  return { service, client, events, listeners, interests };
 }

@@ -166,6 +166,8 @@ export class FakeEvents implements EventClient {
     for (const listener of this.#listeners) listener.event({ traceParent: '', kind }, 'n1');
   }
 
+  follow(): void {}
+
   subscribe(listener: EventListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

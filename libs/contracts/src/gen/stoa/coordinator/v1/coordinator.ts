@@ -26,6 +26,19 @@ export interface PublishRequest {
   draining: boolean;
   /** It has said goodbye to those it had. */
   drained: boolean;
+  /**
+   * Whose mailbox events the publisher's process needs from now on. Remembered while it subscribes; absent: as before. A gap
+   * tells when the events of streams that are new to it come.
+   */
+  interest?: Interest | undefined;
+}
+
+/** Accounts whose MailboxChanged and MailboxListChanged are needed. All other events come to everybody. */
+export interface Interest {
+  /** Those of every account. */
+  all: boolean;
+  /** Else of the accounts that fall to these streams; see Envelope.stream. */
+  streams: number[];
 }
 
 export interface PublishResponse {
@@ -38,6 +51,8 @@ export interface SubscribeRequest {
   subscriber: string;
   /** Services that run in the subscriber's process; the node's heartbeat names them. */
   services: string[];
+  /** Absent: the mailbox events of every account. */
+  interest?: Interest | undefined;
 }
 
 export interface SubscribeResponse {
@@ -64,8 +79,13 @@ export interface SubscribeResponse_Gap {
   /** Empty: any node's events may have been lost. */
   nodeId: string;
   reason: string;
-  /** The bus is away: events of other nodes do not come until a gap says otherwise. Only with an empty `node_id`. */
+  /** The bus is away, or brings not all that is needed, until a gap says otherwise. Only with an empty `node_id`. */
   disconnected: boolean;
+  /**
+   * Not empty: it concerns only the mailbox events of these streams. With an empty `node_id` they come from now on, and
+   * what was published before was not heard.
+   */
+  streams: number[];
 }
 
 export interface ListMembersRequest {
@@ -111,7 +131,16 @@ export namespace Member_State {
 }
 
 function createBasePublishRequest(): PublishRequest {
-  return { events: [], subscriber: "", sessions: 0, leaving: false, lost: 0, draining: false, drained: false };
+  return {
+    events: [],
+    subscriber: "",
+    sessions: 0,
+    leaving: false,
+    lost: 0,
+    draining: false,
+    drained: false,
+    interest: undefined,
+  };
 }
 
 export const PublishRequest: MessageFns<PublishRequest> = {
@@ -136,6 +165,9 @@ export const PublishRequest: MessageFns<PublishRequest> = {
     }
     if (message.drained !== false) {
       writer.uint32(56).bool(message.drained);
+    }
+    if (message.interest !== undefined) {
+      Interest.encode(message.interest, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -209,6 +241,14 @@ export const PublishRequest: MessageFns<PublishRequest> = {
             message.drained = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.interest = Interest.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -233,6 +273,90 @@ export const PublishRequest: MessageFns<PublishRequest> = {
     message.lost = object.lost ?? 0;
     message.draining = object.draining ?? false;
     message.drained = object.drained ?? false;
+    message.interest = (object.interest !== undefined && object.interest !== null)
+      ? Interest.fromPartial(object.interest)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseInterest(): Interest {
+  return { all: false, streams: [] };
+}
+
+export const Interest: MessageFns<Interest> = {
+  encode(message: Interest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.all !== false) {
+      writer.uint32(8).bool(message.all);
+    }
+    if (message.streams.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.streams) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Interest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInterest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.all = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.streams.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.streams.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Interest>): Interest {
+    return Interest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Interest>): Interest {
+    const message = createBaseInterest();
+    message.all = object.all ?? false;
+    message.streams = object.streams?.map((e) => e) || [];
     return message;
   },
 };
@@ -293,7 +417,7 @@ export const PublishResponse: MessageFns<PublishResponse> = {
 };
 
 function createBaseSubscribeRequest(): SubscribeRequest {
-  return { subscriber: "", services: [] };
+  return { subscriber: "", services: [], interest: undefined };
 }
 
 export const SubscribeRequest: MessageFns<SubscribeRequest> = {
@@ -303,6 +427,9 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
     }
     for (const v of message.services) {
       writer.uint32(18).string(v!);
+    }
+    if (message.interest !== undefined) {
+      Interest.encode(message.interest, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -336,6 +463,14 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
             message.services.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.interest = Interest.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -355,6 +490,9 @@ export const SubscribeRequest: MessageFns<SubscribeRequest> = {
     const message = createBaseSubscribeRequest();
     message.subscriber = object.subscriber ?? "";
     message.services = object.services?.map((e) => e) || [];
+    message.interest = (object.interest !== undefined && object.interest !== null)
+      ? Interest.fromPartial(object.interest)
+      : undefined;
     return message;
   },
 };
@@ -568,7 +706,7 @@ export const SubscribeResponse_Delivery: MessageFns<SubscribeResponse_Delivery> 
 };
 
 function createBaseSubscribeResponse_Gap(): SubscribeResponse_Gap {
-  return { nodeId: "", reason: "", disconnected: false };
+  return { nodeId: "", reason: "", disconnected: false, streams: [] };
 }
 
 export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
@@ -581,6 +719,13 @@ export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
     }
     if (message.disconnected !== false) {
       writer.uint32(24).bool(message.disconnected);
+    }
+    if (message.streams.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.streams) {
+        writer.uint32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -622,6 +767,24 @@ export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
             message.disconnected = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.streams.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.streams.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -642,6 +805,7 @@ export const SubscribeResponse_Gap: MessageFns<SubscribeResponse_Gap> = {
     message.nodeId = object.nodeId ?? "";
     message.reason = object.reason ?? "";
     message.disconnected = object.disconnected ?? false;
+    message.streams = object.streams?.map((e) => e) || [];
     return message;
   },
 };
@@ -945,7 +1109,7 @@ export const CoordinatorServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Every event of every node from now on, own ones included. */
+    /** Every event of every node from now on, own ones included; of mailbox events those that the subscriber has an interest in. */
     subscribe: {
       name: "Subscribe",
       requestType: SubscribeRequest as typeof SubscribeRequest,

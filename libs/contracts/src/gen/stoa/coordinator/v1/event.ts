@@ -20,13 +20,18 @@ export interface Envelope {
   /** Grows with every start of the node: milliseconds since 1970-01-01 UTC at start. */
   incarnation: number;
   /**
-   * Grows by one with every envelope of this incarnation; a jump means that envelopes were lost. 0: outside the count, as the
-   * probe of a node that has not joined yet and the answer to it; only namesakes heed them.
+   * Grows by one with every envelope of this incarnation on this stream; a jump means that envelopes were lost. 0: outside the
+   * count, as the probe of a node that has not joined yet and the answer to it; only namesakes heed them.
    */
   sequence: number;
   /** Milliseconds since 1970-01-01 UTC. */
   sentAt: number;
   events: Event[];
+  /**
+   * 0: the common stream, on topic stwt.agora, which every node hears. 1 to 64: MailboxChanged and MailboxListChanged of a
+   * part of the accounts, on topics stwt.agora.m00 to stwt.agora.m63: 1 + FNV-1a(account id in UTF-8, 32 bits) modulo 64.
+   */
+  stream: number;
 }
 
 /** A hint that something changed. The truth is in the data store. */
@@ -121,6 +126,14 @@ export interface Heartbeat {
   draining: boolean;
   /** Every process of the node has done so. */
   drained: boolean;
+  /** How far the sender is on the other streams, of those that it used. Who listens to one learns of a loss by it. */
+  positions: StreamPosition[];
+}
+
+export interface StreamPosition {
+  stream: number;
+  /** Sequence number of the last envelope. */
+  sequence: number;
 }
 
 /** Asks the owners of a role to run it now. */
@@ -142,7 +155,7 @@ export interface RoleRan {
 }
 
 function createBaseEnvelope(): Envelope {
-  return { version: 0, clusterId: "", nodeId: "", incarnation: 0, sequence: 0, sentAt: 0, events: [] };
+  return { version: 0, clusterId: "", nodeId: "", incarnation: 0, sequence: 0, sentAt: 0, events: [], stream: 0 };
 }
 
 export const Envelope: MessageFns<Envelope> = {
@@ -167,6 +180,9 @@ export const Envelope: MessageFns<Envelope> = {
     }
     for (const v of message.events) {
       Event.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.stream !== 0) {
+      writer.uint32(64).uint32(message.stream);
     }
     return writer;
   },
@@ -240,6 +256,14 @@ export const Envelope: MessageFns<Envelope> = {
             message.events.push(Event.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.stream = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -264,6 +288,7 @@ export const Envelope: MessageFns<Envelope> = {
     message.sequence = object.sequence ?? 0;
     message.sentAt = object.sentAt ?? 0;
     message.events = object.events?.map((e) => Event.fromPartial(e)) || [];
+    message.stream = object.stream ?? 0;
     return message;
   },
 };
@@ -1114,6 +1139,7 @@ function createBaseHeartbeat(): Heartbeat {
     refused: false,
     draining: false,
     drained: false,
+    positions: [],
   };
 }
 
@@ -1151,6 +1177,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.drained !== false) {
       writer.uint32(88).bool(message.drained);
+    }
+    for (const v of message.positions) {
+      StreamPosition.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -1256,6 +1285,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.drained = reader.bool();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.positions.push(StreamPosition.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1284,6 +1321,74 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.refused = object.refused ?? false;
     message.draining = object.draining ?? false;
     message.drained = object.drained ?? false;
+    message.positions = object.positions?.map((e) => StreamPosition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStreamPosition(): StreamPosition {
+  return { stream: 0, sequence: 0 };
+}
+
+export const StreamPosition: MessageFns<StreamPosition> = {
+  encode(message: StreamPosition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stream !== 0) {
+      writer.uint32(8).uint32(message.stream);
+    }
+    if (message.sequence !== 0) {
+      writer.uint32(16).uint64(message.sequence);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamPosition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamPosition();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stream = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sequence = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<StreamPosition>): StreamPosition {
+    return StreamPosition.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamPosition>): StreamPosition {
+    const message = createBaseStreamPosition();
+    message.stream = object.stream ?? 0;
+    message.sequence = object.sequence ?? 0;
     return message;
   },
 };
