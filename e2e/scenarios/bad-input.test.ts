@@ -6,6 +6,8 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { coordinator, storage } from '@stoa/contracts';
 import { freePort, freePorts, startNats } from '@stoa/test-servers';
+import { ImapFlow } from 'imapflow';
+import { createTransport } from 'nodemailer';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type StoreAddresses, storesToml } from '../../tools/cluster/backends.ts';
 import { freeNodes, LocalCluster, runStoa } from '../../tools/cluster/local-cluster.ts';
@@ -194,6 +196,7 @@ describe.skipIf(serversMissing('postgres', 'redis', 'nats', 's3'))('a cluster am
       nodeId: '1',
       incarnation: Date.now(),
       sequence: 1,
+      stream: 0,
       sentAt: Date.now(),
       events: [],
     }).finish();
@@ -221,6 +224,25 @@ describe.skipIf(serversMissing('postgres', 'redis', 'nats', 's3'))('a cluster am
     for (const id of ['1', '2']) expect((await members(id)).sort()).toEqual(['1', '2']);
     await using directory = clusterClient(cluster, storage.DirectoryServiceDefinition, { nodeId: '2' });
     await directory.client.createDomain({ name: 'example.test' });
+    await directory.client.createAccount({ address: 'alice@example.test', password: SECRET });
+    // Large enough for S3, whose requests are signed with the time.
+    const text = 'late or early\r\n'.repeat(10_000);
+    const { smtp } = cluster.node('2').listeners;
+    const sender = createTransport({ host: '127.0.0.1', port: smtp, tls: { rejectUnauthorized: false } });
+    await sender.sendMail({ from: 'out@elsewhere.test', to: 'alice@example.test', subject: 'now', text });
+    const reader = new ImapFlow({
+      host: '127.0.0.1',
+      port: cluster.node('1').listeners.imaps,
+      secure: true,
+      tls: { rejectUnauthorized: false },
+      auth: { user: 'alice@example.test', pass: SECRET },
+      logger: false,
+    });
+    await reader.connect();
+    await reader.mailboxOpen('INBOX');
+    const read = await reader.fetchOne('1', { source: true });
+    await reader.logout();
+    expect(read && read.source?.toString()).toContain(text);
   });
 
   it('refuses a second node of the same id, with the host that has it', async () => {

@@ -67,6 +67,24 @@ describe('Leases', () => {
     await expect(b.fence('never', 0)).rejects.toMatchObject(conflict);
   });
 
+  it('end when they are not renewed, also those of a router whose clock is an hour ahead', async () => {
+    const { a, clock, store } = setUp();
+    const ahead = new Leases(store, () => clock.now + 3_600_000);
+    await ahead.acquire('purge', 'n2', 100);
+    const taken = () => a.acquire('purge', 'n1', 100);
+    await expect(taken()).rejects.toMatchObject(conflict);
+    clock.now += 99;
+    await expect(taken()).rejects.toMatchObject(conflict);
+    await ahead.acquire('purge', 'n2', 100);
+    clock.now += 1;
+    await expect(taken()).rejects.toMatchObject(conflict);
+    clock.now += 99;
+    await expect(taken()).rejects.toMatchObject(conflict);
+    clock.now += 1;
+    expect(await taken()).toMatchObject({ token: 2 });
+    await expect(ahead.fence('purge', 1)).rejects.toMatchObject(conflict);
+  });
+
   it('need a name, an owner and a time', async () => {
     const { a } = setUp();
     const bad: [string, string, number][] = [

@@ -32,11 +32,14 @@ function decodeExpiry(bytes: Uint8Array): number {
 
 /**
  * Ownership for a time, kept in the data store. Expiry is judged by the clock of the router that is asked, so clocks of
- * routers may differ by less than the shortest time to live in use; the fencing token holds whatever the clocks say.
+ * routers should differ by less than the shortest time to live in use. A clock that goes ahead takes leases from others too
+ * early, which the fencing token bears; what it wrote would outlive its owner, and so ends when it is not renewed.
  */
 export class Leases {
   readonly #store: DataStore;
   readonly #now: () => number;
+  /** Expiries later than a clock like this one would write, and since when they have been so. */
+  readonly #fromAhead = new Map<string, { expiresAt: number; since: number }>();
 
   constructor(store: DataStore, now: () => number) {
     this.#store = store;
@@ -57,7 +60,7 @@ export class Leases {
       await this.#store.commit({ conditions: [ownerUnchanged], mutations: [expiry] });
       return { token: held.token, expiresAt };
     }
-    if (expiryRow !== undefined && decodeExpiry(expiryRow) > this.#now()) {
+    if (expiryRow !== undefined && !this.#isOver(name, decodeExpiry(expiryRow), ttlMs)) {
       throw new StoaError('conflict', `the lease ${name} is held by ${held?.owner ?? 'another'}`);
     }
     const token = (held?.token ?? 0) + 1;
@@ -66,6 +69,17 @@ export class Leases {
       mutations: [{ type: 'put', key: leaseOwnerKey(name), value: encodeOwner({ owner, token }) }, expiry],
     });
     return { token, expiresAt };
+  }
+
+  #isOver(name: string, expiresAt: number, ttlMs: number): boolean {
+    const now = this.#now();
+    const seen = this.#fromAhead.get(name);
+    this.#fromAhead.delete(name);
+    if (expiresAt <= now + ttlMs) return expiresAt <= now;
+    const since = seen?.expiresAt === expiresAt ? seen.since : now;
+    if (now - since >= ttlMs) return true;
+    this.#fromAhead.set(name, { expiresAt, since });
+    return false;
   }
 
   /** Gives a lease back. Not being the owner is no error. The token is kept, so that it never repeats. */
