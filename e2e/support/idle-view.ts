@@ -171,7 +171,7 @@ export class IdleView {
     const vanished = /^\* VANISHED (?:\(EARLIER\) )?([\d,:]+)/.exec(line)?.[1];
     const fetch = /^\* (\d+) FETCH .*\bUID (\d+)/.exec(line);
     if (exists !== undefined) this.#grow(Number(exists));
-    else if (vanished !== undefined) this.#vanish(vanished);
+    else if (vanished !== undefined) this.#vanish(vanished, line.includes('(EARLIER)'));
     else if (fetch !== null) this.#fetched(Number(fetch[1]), Number(fetch[2]), line);
     const modseq = Number(/MODSEQ \((\d+)\)/.exec(line)?.[1] ?? 0);
     // Only what is complete moves the mark from which a resynchronisation begins.
@@ -201,14 +201,17 @@ export class IdleView {
     this.#highestUid = Math.max(this.#highestUid, uid);
   }
 
-  #vanish(set: string): void {
-    const gone = (uid: number) =>
-      set.split(',').some((range) => {
-        const [first, last = first] = range.split(':').map(Number) as [number, number?];
-        return uid >= first && uid <= last;
-      });
-    if (this.#resync !== undefined) this.#resync = this.#resync.filter(({ uid }) => !gone(uid));
-    else this.#known = this.#known.filter(({ uid }) => uid === undefined || !gone(uid));
+  /** What vanished `earlier` is not in the count that was told. */
+  #vanish(set: string, earlier: boolean): void {
+    const ranges = set.split(',').map((range) => {
+      const [first, last = first] = range.split(':').map(Number) as [number, number?];
+      return { first, last };
+    });
+    const gone = (uid: number) => ranges.some(({ first, last }) => uid >= first && uid <= last);
+    if (this.#resync !== undefined) {
+      this.#resync = this.#resync.filter(({ uid }) => !gone(uid));
+      if (!earlier) this.#exists -= ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+    } else this.#known = this.#known.filter(({ uid }) => uid === undefined || !gone(uid));
   }
 
   /** UIDs that it knows, in the order it was told. */
