@@ -11,7 +11,7 @@ describe('the configuration', () => {
       prefix: '',
       'part-size': 8 * 1024 * 1024,
       'parts-in-flight': 3,
-      'upload-memory': 64 * 1024 * 1024,
+      'upload-memory': 32 * 1024 * 1024,
       'max-connections': 128,
       'connect-timeout': 3000,
       'request-timeout': 10_000,

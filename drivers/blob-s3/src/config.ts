@@ -59,7 +59,7 @@ export const configSchema = z
       .default(3)
       .describe('Parts of one blob held in memory at a time: being filled or uploaded.'),
     'upload-memory': byteSize('8 MiB', '64 GiB')
-      .prefault('64 MiB')
+      .prefault('32 MiB')
       .describe('Memory of all uploads together; when it is used up, further ones wait. At least part-size.'),
     'max-connections': z
       .int()

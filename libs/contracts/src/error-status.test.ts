@@ -68,12 +68,33 @@ describe('the end of a call', () => {
   const cancelled = { code: status.CANCELLED, details: 'd', metadata: new Metadata() };
 
   it('is unavailability when nobody here gave up', () => {
-    expect(fromCallStatus(cancelled, undefined)).toMatchObject({ code: 'unavailable', retryable: true });
-    expect(fromCallStatus(cancelled, AbortSignal.abort())).toMatchObject({ code: 'cancelled' });
+    expect(fromCallStatus(cancelled, undefined, 'host:1')).toMatchObject({ code: 'unavailable', retryable: true });
+    expect(fromCallStatus(cancelled, AbortSignal.abort(), 'host:1')).toMatchObject({ code: 'cancelled' });
   });
 
   it('is what the implementation, or the source of requests, says', () => {
-    expect(fromCallStatus(toStatus(new StoaError('cancelled', 'x')), undefined)).toMatchObject({ code: 'cancelled' });
-    expect(fromCallStatus(new StoaError('cancelled', 'x'), undefined)).toMatchObject({ code: 'cancelled' });
+    expect(fromCallStatus(toStatus(new StoaError('cancelled', 'x')), undefined, 'host:1')).toMatchObject({
+      code: 'cancelled',
+    });
+    expect(fromCallStatus(new StoaError('cancelled', 'x'), undefined, 'host:1')).toMatchObject({ code: 'cancelled' });
+  });
+
+  it('names the peer that cannot be connected to, and where to look when TLS is the reason', () => {
+    const failed = (details: string) => {
+      const error = { code: status.UNAVAILABLE, details, metadata: new Metadata() };
+      return fromCallStatus(error, undefined, 'host:1');
+    };
+    const because = (reason: string) => `No connection established. Last error: ${reason}. Resolution note: `;
+    expect(failed(because('Error: connect ECONNREFUSED'))).toMatchObject({
+      code: 'unavailable',
+      retryable: true,
+      message: 'cannot connect to host:1: connect ECONNREFUSED',
+    });
+    expect(failed(because('Error: certificate signature failure')).message).toMatch(
+      /^cannot connect to host:1: certificate signature failure; .*"ca", "cert" and "key"/,
+    );
+    expect(failed(because('null')).message).toBe('cannot connect to host:1: no answer yet');
+    expect(failed('No connection established').message).toBe('cannot connect to host:1: no answer yet');
+    expect(failed('the store is away').message).toBe('the store is away');
   });
 });

@@ -78,14 +78,31 @@ export function fromStatus(error: unknown): StoaError {
   });
 }
 
+/** How the client's library says that there was no connection to make the call on. */
+const NO_CONNECTION =
+  /^(?:\w+: )?No connection established(?:\. Last error: (?:Error: )?(.*?)(?:\. Resolution note: .*)?)?$/s;
+const TLS_FAILURE = /certificate|self[- ]signed|altname|issuer|alert|handshake|wrong version|\b(?:SSL|TLS)\b/i;
+
+function noConnection(details: string, peer: string): string | undefined {
+  const match = NO_CONNECTION.exec(details);
+  if (match === null) return undefined;
+  const reason = match[1] === undefined || match[1] === 'null' ? 'no answer yet' : match[1];
+  const hint = TLS_FAILURE.test(reason)
+    ? '; both sides need a certificate whose authority the other trusts: check "ca", "cert" and "key" there and here'
+    : '';
+  return `cannot connect to ${peer}: ${reason}${hint}`;
+}
+
 /**
- * What a call failed with, for the one who made it. A reset that neither side's code asked for, as when a server is shut down
+ * What a call to `peer` (host:port) failed with, for the one who made it. A reset that neither side's code asked for, as when a server is shut down
  * in the middle of a call, has the status CANCELLED or INTERNAL; to a caller that did not give up the server is just unavailable.
  */
-export function fromCallStatus(error: unknown, signal: AbortSignal | undefined): StoaError {
+export function fromCallStatus(error: unknown, signal: AbortSignal | undefined, peer: string): StoaError {
   const known = fromStatus(error);
   if (known === error || signal?.aborted) return known;
   const { metadata, details = '' } = error as Partial<StatusObject>;
+  const unconnected = known.code === 'unavailable' ? noConnection(details, peer) : undefined;
+  if (unconnected !== undefined) return new StoaError('unavailable', unconnected, { cause: error });
   const isReset =
     known.code === 'cancelled' || (known.code === 'internal' && details.startsWith('Received RST_STREAM'));
   if (!isReset || metadata?.get?.(CODE_KEY).length) return known;

@@ -120,6 +120,11 @@ class Call {
     return metadata;
   }
 
+  /** "host:port", without the scheme by which the name is resolved. */
+  #peer(): string {
+    return this.#channel.getChannel().getTarget().replace(/^dns:/, '');
+  }
+
   #span() {
     return startCallSpan(SpanKind.CLIENT, this.#definition, this.#method, 'grpc', context.active());
   }
@@ -165,7 +170,7 @@ class Call {
       span.end();
       return response;
     } catch (error) {
-      const failure = fromCallStatus(error, options?.signal);
+      const failure = fromCallStatus(error, options?.signal, this.#peer());
       span.end(failure);
       throw failure;
     } finally {
@@ -216,7 +221,8 @@ class Call {
       call = undefined;
     } catch (error) {
       call = undefined;
-      failure = sendFailure === undefined ? fromCallStatus(error, options?.signal) : toStoaError(sendFailure);
+      failure =
+        sendFailure === undefined ? fromCallStatus(error, options?.signal, this.#peer()) : toStoaError(sendFailure);
       throw failure;
     } finally {
       unlisten?.();

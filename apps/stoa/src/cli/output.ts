@@ -46,8 +46,9 @@ export class Progress {
   readonly #shown = process.stderr.isTTY === true;
   #last = 0;
 
-  update(text: string): void {
-    if (!this.#shown || Date.now() - this.#last < 100) return;
+  /** At most ten times a second, but for what must be seen. */
+  update(text: string, always = false): void {
+    if (!this.#shown || (!always && Date.now() - this.#last < 100)) return;
     this.#last = Date.now();
     process.stderr.write(`\r\x1b[K${text}`);
   }

@@ -83,14 +83,15 @@ class Reporter {
   #first = 0;
 
   told(progress: MigrationProgress): void {
-    if (progress.step !== this.#step) {
+    const begins = progress.step !== this.#step;
+    if (begins) {
       this.#step = progress.step;
       this.#since = Date.now();
       this.#first = progress.done;
       if (process.stderr.isTTY !== true) process.stderr.write(`${WORDS[progress.step]} …\n`);
     }
     const seconds = (Date.now() - this.#since) / 1000;
-    this.#bar.update(progressLine(progress, seconds > 0.5 ? (progress.done - this.#first) / seconds : 0));
+    this.#bar.update(progressLine(progress, seconds > 0.5 ? (progress.done - this.#first) / seconds : 0), begins);
   }
 
   end(): void {

@@ -1,9 +1,10 @@
 import type { DataMutation, Key, KeyRange } from '@stoa/plugin-sdk';
 import { blobKey } from '../body/blob-key.ts';
-import { isMoved, journal, linkedBlob } from '../keys-migration.ts';
+import { isMoved, journal, linkedBlob, migrationStateKey } from '../keys-migration.ts';
 import { copyBlob } from './copy-blob.ts';
 import { decodeTouched } from './journal.ts';
 import { type MailStores, readPage, sameValue } from './stores.ts';
+import type { Target } from './target.ts';
 
 const KEYS_AT_ONCE = 500;
 const BYTES_AT_ONCE = 4 * 1024 * 1024;
@@ -11,18 +12,21 @@ const BYTES_AT_ONCE = 4 * 1024 * 1024;
 /** Brings what was touched since to the other side: reads the journal, copies the rows as they are now, shortens the journal. */
 export class Follower {
   readonly #from: MailStores;
-  readonly #to: MailStores;
+  readonly #to: Target;
   readonly #signal: AbortSignal | undefined;
+  readonly #stateRow: () => Uint8Array;
   /** Rows that were carried over, again and again included. */
   carried = 0;
 
-  constructor(from: MailStores, to: MailStores, signal: AbortSignal | undefined) {
+  /** `stateRow`: the state of the migration as it must be for the journal to be this run's. */
+  constructor(from: MailStores, to: Target, stateRow: () => Uint8Array, signal: AbortSignal | undefined) {
     this.#from = from;
     this.#to = to;
+    this.#stateRow = stateRow;
     this.#signal = signal;
   }
 
-  /** One page of the journal; returns how many of its entries there were. */
+  /** One page of the journal; returns how many of its entries there were. Rejects with `conflict` when it is not this run's. */
   async step(): Promise<number> {
     const { rows } = await readPage(this.#from.data, journal(), this.#signal);
     if (rows.length === 0) return 0;
@@ -34,7 +38,8 @@ export class Follower {
     }
     await this.copyRows([...keys.values()].filter(isMoved));
     const done: DataMutation[] = rows.map(({ key }) => ({ type: 'delete', key }));
-    await this.#from.data.commit({ conditions: [], mutations: done }, { signal: this.#signal });
+    const conditions = [{ key: migrationStateKey, equals: this.#stateRow() }];
+    await this.#from.data.commit({ conditions, mutations: done }, { signal: this.#signal });
     return rows.length;
   }
 
@@ -67,7 +72,7 @@ export class Follower {
   async #write(mutations: DataMutation[]): Promise<void> {
     if (mutations.length === 0) return;
     this.carried += mutations.length;
-    await this.#to.data.commit({ conditions: [], mutations }, { signal: this.#signal });
+    await this.#to.commit(mutations);
   }
 
   /** A range was deleted; what is in it now came later. */

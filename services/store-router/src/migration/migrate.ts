@@ -3,10 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode, type Key, type KeyRange, StoaError } from '@stoa/plugin-sdk';
 import { journal, migrationCursorKey, migrationStateKey, movedRanges } from '../keys-migration.ts';
 import { copyBlob } from './copy-blob.ts';
-import { decodeCursor, encodeCursor, type MigrationCursor } from './cursor.ts';
+import { decodeCursor } from './cursor.ts';
 import { Follower } from './follow.ts';
 import { decodeMigrationState, encodeMigrationState, type MigrationState, movedAway } from './state.ts';
-import { type MailStores, readPage } from './stores.ts';
+import { type MailStores, readPage, sameValue } from './stores.ts';
+import { Target } from './target.ts';
 
 export interface MigrateOptions {
   from: MailStores;
@@ -45,13 +46,16 @@ const FEW_ENTRIES = 200;
 /**
  * Moves all data of one pair of stores to another while the first is in use: blobs first, then rows, then what changed
  * meanwhile, as often as needed; at last commits are held back for a moment, the rest is carried over and compared, and the
- * first store says where its data are. Everything may be interrupted and called again.
+ * first store says where its data are. Everything may be interrupted and called again; of two calls at a time the later one
+ * goes on.
  *
- * Rejects with `failed-precondition` when the data were moved already, or when the other store holds data that are not of
- * this migration; with `data-loss` when a blob is not what its name says.
+ * Rejects with `failed-precondition` when the data were moved already, when there are none, when the other store holds
+ * data that are not of this migration, or when another call goes on with it; with `data-loss` when a blob is not what its name says.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationResult> {
-  return new Migration(options, await begin(options)).run();
+  const { state, target } = await begin(options);
+  const migration = new Migration(options, state, target);
+  return state.phase === 'moved' ? migration.finish() : migration.run();
 }
 
 /** Forgets a migration that was begun, so that commits are noted no longer. What was copied stays where it is. */
@@ -68,30 +72,32 @@ export async function abandonMigration({ data }: MailStores): Promise<boolean> {
   return true;
 }
 
-async function begin({ from, to, target, now }: MigrateOptions): Promise<MigrationState> {
+async function begin(options: MigrateOptions): Promise<{ state: MigrationState; target: Target }> {
+  const { from, to, now, signal } = options;
   const [[known], [cursor]] = await Promise.all([
     from.data.get([migrationStateKey]),
     to.data.get([migrationCursorKey]),
   ]);
   const before = known === undefined ? undefined : decodeMigrationState(known);
-  if (before?.phase === 'moved') throw movedAway(before);
   const id = before?.id ?? randomUUID();
-  if (cursor === undefined ? await hasRows(to) : decodeCursor(cursor).id !== id) {
+  const ours = cursor !== undefined && decodeCursor(cursor).id === id;
+  // With a cursor of this migration only the last step is missing: whoever moved the data died before it.
+  if (before?.phase === 'moved') {
+    if (!ours) throw movedAway(before);
+    return { state: before, target: await Target.take(to, id, cursor, signal) };
+  }
+  if (before === undefined && !(await hasRows(from))) {
+    throw new StoaError('failed-precondition', 'the store to move from is empty; name the configuration of the node');
+  }
+  if (!ours && (cursor !== undefined || (await hasRows(to)))) {
     throw new StoaError('failed-precondition', 'the store to move to is not empty; name an empty one');
   }
-  const state: MigrationState = { id, phase: 'copying', at: now(), heldUntil: 0, target };
+  const state: MigrationState = { id, phase: 'copying', at: now(), heldUntil: 0, target: options.target };
   await from.data.commit({
     conditions: [{ key: migrationStateKey, equals: known }],
     mutations: [{ type: 'put', key: migrationStateKey, value: encodeMigrationState(state) }],
   });
-  if (cursor === undefined) {
-    const value = encodeCursor({ id, step: 'blobs', after: new Uint8Array(), done: 0 });
-    await to.data.commit({
-      conditions: [{ key: migrationCursorKey, equals: undefined }],
-      mutations: [{ type: 'put', key: migrationCursorKey, value }],
-    });
-  }
-  return state;
+  return { state, target: await Target.take(to, id, cursor, signal) };
 }
 
 async function hasRows({ data, blobs }: MailStores): Promise<boolean> {
@@ -104,6 +110,7 @@ async function hasRows({ data, blobs }: MailStores): Promise<boolean> {
 
 class Migration {
   readonly #options: MigrateOptions;
+  readonly #target: Target;
   readonly #follower: Follower;
   #state: MigrationState;
   /** The state row as it was written last. */
@@ -112,21 +119,31 @@ class Migration {
   #rows = 0;
   #mended = 0;
 
-  constructor(options: MigrateOptions, state: MigrationState) {
+  constructor(options: MigrateOptions, state: MigrationState, target: Target) {
     this.#options = options;
+    this.#target = target;
     this.#state = state;
     this.#row = encodeMigrationState(state);
-    this.#follower = new Follower(options.from, options.to, options.signal);
+    this.#follower = new Follower(options.from, target, () => this.#row, options.signal);
   }
 
   async run(): Promise<MigrationResult> {
-    const [row] = await this.#options.to.data.get([migrationCursorKey]);
-    let cursor = decodeCursor(row as Uint8Array);
-    if (cursor.step === 'blobs') cursor = await this.#copyBlobs(cursor);
-    if (cursor.step === 'rows') cursor = await this.#copyRows(cursor);
+    if (this.#target.cursor.step === 'blobs') await this.#copyBlobs();
+    if (this.#target.cursor.step === 'rows') await this.#copyRows();
     await this.#catchUp();
-    const suspects = await this.#compare(cursor);
-    const heldMs = await this.#switch(suspects);
+    const suspects = await this.#compare();
+    return this.#result(await this.#switch(suspects));
+  }
+
+  /** What remains when the data are moved: nodes may use the store that was filled. */
+  async finish(): Promise<MigrationResult> {
+    await this.#target.release();
+    await this.#options.from.data.commit({ conditions: [], mutations: [{ type: 'delete-range', range: journal() }] });
+    this.#tell('moved', 1, 1);
+    return this.#result(0);
+  }
+
+  #result(heldMs: number): MigrationResult {
     const { carried } = this.#follower;
     return { blobs: this.#blobs, rows: this.#rows, carried, mended: this.#mended, heldMs };
   }
@@ -135,54 +152,48 @@ class Migration {
     this.#options.progress?.({ step, done, total });
   }
 
-  async #save(cursor: MigrationCursor): Promise<MigrationCursor> {
-    const mutations = [{ type: 'put', key: migrationCursorKey, value: encodeCursor(cursor) }] as const;
-    await this.#options.to.data.commit({ conditions: [], mutations }, { signal: this.#options.signal });
-    return cursor;
-  }
-
-  async #copyBlobs(from: MigrationCursor): Promise<MigrationCursor> {
-    const { signal } = this.#options;
-    let cursor = from;
-    const begun = cursor.after.length === 0 ? {} : { after: Buffer.from(cursor.after).toString('latin1') };
-    for await (const batch of this.#options.from.blobs.list({ ...begun, signal })) {
+  async #copyBlobs(): Promise<void> {
+    const { from, signal } = this.#options;
+    const target = this.#target;
+    const { after } = target.cursor;
+    const begun = after.length === 0 ? {} : { after: Buffer.from(after).toString('latin1') };
+    for await (const batch of from.blobs.list({ ...begun, signal })) {
+      const { done } = target.cursor;
       for (let at = 0; at < batch.length; at += BLOBS_AT_ONCE) {
         const some = batch.slice(at, at + BLOBS_AT_ONCE);
         // One that is gone meanwhile was linked by nothing.
-        await Promise.all(some.map(({ key }) => copyBlob(this.#options.from, this.#options.to, key, signal)));
+        await Promise.all(some.map(({ key }) => copyBlob(from, target, key, signal)));
         this.#blobs += some.length;
-        this.#tell('blobs', cursor.done + at + some.length);
+        this.#tell('blobs', done + at + some.length);
       }
       const last = batch.at(-1)?.key ?? '';
-      cursor = await this.#save({ ...cursor, after: Buffer.from(last, 'latin1'), done: cursor.done + batch.length });
+      await target.advance({ step: 'blobs', after: Buffer.from(last, 'latin1'), done: done + batch.length });
       // The journal must not grow without end meanwhile.
       await this.#shorten();
     }
-    return this.#save({ ...cursor, step: 'rows', after: new Uint8Array(), done: 0 });
+    await target.advance({ step: 'rows', after: new Uint8Array(), done: 0 });
   }
 
-  async #copyRows(from: MigrationCursor): Promise<MigrationCursor> {
-    const { from: source, to, signal } = this.#options;
+  async #copyRows(): Promise<void> {
+    const { from, signal } = this.#options;
+    const target = this.#target;
     const total = await this.#countRows();
-    let cursor = from;
     for (const range of movedRanges()) {
-      let rest: KeyRange | undefined = startAfter(range, cursor.after);
+      let rest: KeyRange | undefined = startAfter(range, target.cursor.after);
       while (rest !== undefined) {
-        const page = await readPage(source.data, rest, signal);
+        const page = await readPage(from.data, rest, signal);
         rest = page.rest;
         const last = page.rows.at(-1)?.key;
         if (last === undefined) break;
-        cursor = { ...cursor, after: last, done: cursor.done + page.rows.length };
         const puts = page.rows.map(({ key, value }) => ({ type: 'put', key, value }) as const);
-        const moved = { type: 'put', key: migrationCursorKey, value: encodeCursor(cursor) } as const;
-        await to.data.commit({ conditions: [], mutations: [...puts, moved] }, { signal });
+        await target.advance({ step: 'rows', after: last, done: target.cursor.done + page.rows.length }, puts);
         this.#rows += page.rows.length;
-        this.#tell('rows', cursor.done, total);
+        this.#tell('rows', target.cursor.done, total);
         // A row of this page that changed after it was read is in the journal, and carried over after this.
         await this.#shorten();
       }
     }
-    return this.#save({ ...cursor, step: 'verifying', after: new Uint8Array(), done: 0 });
+    await target.advance({ step: 'verifying', after: new Uint8Array(), done: target.cursor.done });
   }
 
   async #countRows(): Promise<number> {
@@ -197,16 +208,27 @@ class Migration {
   }
 
   async #shorten(): Promise<void> {
-    await this.#follower.step();
+    await this.#step();
   }
 
   async #catchUp(): Promise<void> {
-    while ((await this.#follower.step()) > FEW_ENTRIES);
+    while ((await this.#step()) > FEW_ENTRIES);
+  }
+
+  async #step(): Promise<number> {
+    try {
+      return await this.#follower.step();
+    } catch (error) {
+      // Says so where the migration is not this run's any more.
+      if (hasCode(error, 'conflict')) await this.#recover();
+      throw error;
+    }
   }
 
   /** Rows that differ now: on their way, or wrong. Which of them is wrong shows when nothing is on its way. */
-  async #compare(cursor: MigrationCursor): Promise<Key[]> {
+  async #compare(): Promise<Key[]> {
     const suspects: Key[] = [];
+    const total = this.#target.cursor.done;
     let compared = 0;
     for (const range of movedRanges()) {
       let rest: KeyRange | undefined = range;
@@ -215,7 +237,7 @@ class Migration {
         suspects.push(...page.differing);
         compared += page.compared;
         rest = page.rest;
-        this.#tell('verifying', compared, Math.max(cursor.done, compared));
+        this.#tell('verifying', compared, Math.max(total, compared));
         await this.#shorten();
       }
     }
@@ -223,36 +245,41 @@ class Migration {
   }
 
   async #switch(suspects: readonly Key[]): Promise<number> {
-    const { from, to, now, holdMs = 10_000 } = this.#options;
+    const { now, holdMs = 10_000 } = this.#options;
     this.#tell('switching', 0);
     for (;;) {
       await this.#catchUp();
       const heldAt = now();
-      const deadline = heldAt + holdMs;
-      await this.#become({ ...this.#state, phase: 'held', at: heldAt, heldUntil: deadline });
-      while ((await this.#follower.step()) > 0);
-      await this.#mend(suspects);
       try {
+        await this.#become({ ...this.#state, phase: 'held', at: heldAt, heldUntil: heldAt + holdMs });
+        while ((await this.#step()) > 0);
+        await this.#mend(suspects);
         // Whoever took the hold away since, because it took too long, has changed the row: then all goes on as before.
         await this.#become({ ...this.#state, phase: 'moved', at: now(), heldUntil: 0 });
       } catch (error) {
-        if (!hasCode(error, 'conflict')) throw error;
+        if (!hasCode(error, 'conflict')) throw await this.#letGo(error);
         await this.#recover();
         await delay(0);
         continue;
       }
-      await to.data.commit({ conditions: [], mutations: [{ type: 'delete', key: migrationCursorKey }] });
-      await from.data.commit({ conditions: [], mutations: [{ type: 'delete-range', range: journal() }] });
-      this.#tell('moved', 1, 1);
-      return now() - heldAt;
+      const heldMs = now() - heldAt;
+      await this.finish();
+      return heldMs;
     }
+  }
+
+  /** Commits need not wait for the end of the hold when the switch has failed; returns what it failed with. */
+  async #letGo(error: unknown): Promise<unknown> {
+    // Where this fails too the hold ends by itself.
+    await this.#become({ ...this.#state, phase: 'copying', at: this.#options.now(), heldUntil: 0 }).catch(() => {});
+    return error;
   }
 
   async #mend(suspects: readonly Key[]): Promise<void> {
     for (let at = 0; at < suspects.length; at += 500) {
       const some = suspects.slice(at, at + 500);
       const [ours, theirs] = await Promise.all([this.#options.from.data.get(some), this.#options.to.data.get(some)]);
-      const wrong = some.filter((_, i) => Buffer.compare(ours[i] ?? Buffer.of(), theirs[i] ?? Buffer.of()) !== 0);
+      const wrong = some.filter((_, i) => !sameValue(ours[i], theirs[i]));
       this.#mended += wrong.length;
       await this.#follower.copyRows(wrong);
     }
@@ -271,9 +298,13 @@ class Migration {
   /** The state as it is, after somebody else changed it. */
   async #recover(): Promise<void> {
     const [row] = await this.#options.from.data.get([migrationStateKey]);
-    if (row === undefined) throw new StoaError('cancelled', 'the migration was abandoned');
+    const state = row === undefined ? undefined : decodeMigrationState(row);
+    if (row === undefined || state?.id !== this.#state.id) {
+      throw new StoaError('cancelled', 'the migration was abandoned');
+    }
+    await this.#target.mustBeOurs();
     this.#row = row;
-    this.#state = decodeMigrationState(row);
+    this.#state = state;
     if (this.#state.phase === 'moved') throw movedAway(this.#state);
   }
 }

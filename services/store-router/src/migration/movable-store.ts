@@ -10,7 +10,7 @@ import {
   type ScanOptions,
   StoaError,
 } from '@stoa/plugin-sdk';
-import { journalKey, migrationStateKey } from '../keys-migration.ts';
+import { journalKey, migrationCursorKey, migrationStateKey } from '../keys-migration.ts';
 import { encodeTouched } from './journal.ts';
 import { decodeMigrationState, encodeMigrationState, type MigrationState, movedAway } from './state.ts';
 
@@ -31,9 +31,17 @@ export class MovableStore implements DataStore {
     this.#row = row;
   }
 
-  /** Rejects with `failed-precondition` when the data were moved away. */
+  /** Rejects with `failed-precondition` when the data were moved away, or have not all been moved here. */
   static async open(inner: DataStore, now: () => number): Promise<MovableStore> {
-    const store = new MovableStore(inner, now, (await inner.get([migrationStateKey]))[0]);
+    const [row, cursor] = await inner.get([migrationStateKey, migrationCursorKey]);
+    // What is written beside a migration to here would be lost with its next step.
+    if (cursor !== undefined) {
+      throw new StoaError(
+        'failed-precondition',
+        'the data of another store are being moved to this one; run `stoa store migrate` to its end first',
+      );
+    }
+    const store = new MovableStore(inner, now, row);
     const state = store.#state();
     if (state?.phase === 'moved') throw movedAway(state);
     return store;
@@ -111,7 +119,7 @@ export class MovableStore implements DataStore {
 /**
  * The store as the router uses it. One that only processes of this host share can be moved while it is used; where several
  * hosts share it, the condition of every commit on one row would set them all in a queue. Rejects with
- * `failed-precondition` when the data were moved away.
+ * `failed-precondition` when the data were moved away, or have not all been moved here.
  */
 export async function openMovable(
   store: DataStore,
