@@ -10,7 +10,6 @@ export interface Ingest {
   connections: number;
   accounts: number;
   recipients?: number;
-  mark?: number;
   /** Messages of a run of the peer at most. */
   most?: number;
 }

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { StoaServer } from '../peers/stoa.ts';
-import { profileOf } from '../support/cpu-profile.ts';
+import { areasOf, describeAreas, profileOf } from '../support/cpu-profile.ts';
 import { fill, multiply } from './fill.ts';
 import { envelopes, measure } from './ingest.ts';
 import { fillAccounts, runSessions } from './mix.ts';
@@ -85,6 +85,7 @@ async function prepare(kind: string, server: StoaServer): Promise<Load> {
     throw new Error(`nothing is named ${kind}; there are ${works(count).map(({ name }) => name)}`);
   await fill(server, { count: Math.min(count, DISTINCT) });
   if (count > DISTINCT) await multiply(server, { have: DISTINCT, from: DISTINCT, to: count });
+  await server.indexed(0, 90_000);
   const side = new Side(server);
   await side.connect();
   return async () => {
@@ -111,7 +112,9 @@ try {
       const to = now();
       await server.stoa.stop();
       print(`\n${kind}: ${done}`);
-      const functions = functionsOf(profileOf(folder, pid) as string, from, to);
+      const file = profileOf(folder, pid) as string;
+      print(describeAreas(areasOf([file], from, to), 10));
+      const functions = functionsOf(file, from, to);
       for (const { name, share } of functions.slice(0, 14)) print(`${(share * 100).toFixed(1).padStart(5)}%  ${name}`);
     } finally {
       await server.stop();

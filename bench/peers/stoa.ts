@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { storage } from '@stoa/contracts';
 import { type Shape, Stoa } from '../../e2e/support/stoa.ts';
 import { SERVICES } from '../../tools/cluster/local-cluster.ts';
@@ -59,6 +60,23 @@ export class StoaServer implements MailServer {
         await directory.createAccount({ address: address(next++), password: withPasswords ? PASSWORD : '' });
     };
     await Promise.all(Array.from({ length: AT_ONCE }, make));
+  }
+
+  /** Waits until the full-text index has all messages of an INBOX; resolves with false when it takes longer (ms). */
+  async indexed(account: number, ms: number): Promise<boolean> {
+    const directory = this.stoa.client(storage.DirectoryServiceDefinition);
+    const accountId =
+      (await directory.getAccount({ by: { $case: 'address', value: address(account) } })).account?.id ?? '';
+    const mail = this.stoa.client(storage.MailServiceDefinition);
+    const { mailboxes } = await mail.listMailboxes({ accountId });
+    const inbox = mailboxes.find(({ name }) => name === 'INBOX');
+    if (inbox === undefined) throw new Error(`${address(account)} has no INBOX`);
+    const terms = [{ field: storage.TextTerm_Field.FIELD_SUBJECT, text: 'nothing has this' }];
+    for (const deadline = performance.now() + ms; performance.now() < deadline; await delay(200)) {
+      const { indexedToUid } = await mail.searchText({ accountId, mailboxId: inbox.mailboxId, terms });
+      if (indexedToUid + 1 >= inbox.uidNext) return true;
+    }
+    return false;
   }
 
   pids(): number[] {

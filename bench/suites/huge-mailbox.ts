@@ -11,6 +11,8 @@ import { server } from '../support/needs.ts';
 const MILLION = 1_000_000;
 /** Messages that one COPY adds on the way to a million. */
 const COPIED_AT_ONCE = 100_000;
+/** Longest time that the full-text index may take to have them, for what is measured with it. */
+const INDEX_MS = 90_000;
 /** Longest time that making a million messages may take. */
 const MILLION_MS = 90_000;
 
@@ -79,6 +81,28 @@ async function wrongHits({ search }: Work, sides: readonly Side[]): Promise<stri
   return wrong;
 }
 
+/** Searches find the same while the index lags behind the mail; then it is waited for, so that it takes no time from what follows. */
+async function* indexing(context: BenchContext, stoa: StoaServer, added: number, count: number): AsyncGenerator<Row> {
+  const start = performance.now();
+  const side = new Side(stoa);
+  await side.connect();
+  const wrong: string[] = [];
+  for (const work of works(count)) wrong.push(...(await wrongHits(work, [side])));
+  side.disconnect();
+  const done = await stoa.indexed(0, INDEX_MS);
+  const seconds = (performance.now() - start) / 1000;
+  context.progress(`the index ${done ? 'has' : 'still has not'} all messages ${seconds.toFixed(1)} s later`);
+  yield row({
+    name: `full-text index, ${thousands(added)} more messages, after they were stored`,
+    unit: 's',
+    better: 'lower',
+    value: done && wrong.length === 0 ? seconds : undefined,
+    ...((!done || wrong.length > 0) && {
+      missing: [...(done ? [] : [`not indexed after ${INDEX_MS / 1000} s`]), ...wrong].join('; '),
+    }),
+  });
+}
+
 async function grow(context: BenchContext, sides: readonly Side[], from: number, to: number): Promise<void> {
   for (const { server } of sides) {
     context.signal.throwIfAborted();
@@ -134,7 +158,9 @@ async function* run(context: BenchContext): AsyncGenerator<Row> {
     await dovecot.restartWith('never');
     await grow(context, sides, have, count);
     await dovecot.restartWith('always');
+    const added = count - have;
     have = count;
+    yield* indexing(context, stoa, added, count);
     yield* compare(context, count, ...sides);
   }
   if (!context.quick) yield* million(context, sides[0], have);
