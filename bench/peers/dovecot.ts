@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -109,7 +110,7 @@ function configuration({ folder, cert, key, lmtp, imap, imaps, fsync }: Settings
   // Without root no process can change its user or its root folder.
   const unprivileged = `
 default_internal_user = ${username}
-default_internal_group = ${gid}
+default_internal_group = ${isRoot ? '' : execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()}
 default_login_user = ${username}
 service anvil {
   chroot =
