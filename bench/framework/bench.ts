@@ -13,6 +13,8 @@ export interface Bench {
   /** One line for --list. */
   readonly describe: string;
   readonly needs?: readonly Need[];
+  /** False: a quick run of all leaves it out and says so; `--only` brings it back. */
+  readonly quick?: boolean;
   run(context: BenchContext): AsyncIterable<Row> | Promise<readonly Row[]>;
 }
 

@@ -24,8 +24,8 @@ export class Context implements BenchContext {
 
   constructor({ quick, signal, progress }: ContextOptions) {
     this.quick = quick;
-    this.rounds = quick ? 3 : 5;
-    this.runMs = quick ? 1500 : 4000;
+    this.rounds = quick ? 2 : 3;
+    this.runMs = quick ? 1500 : 3000;
     this.signal = signal;
     this.progress = progress;
   }

@@ -3,6 +3,7 @@ import { SERVICES, type ServiceName } from '../../tools/cluster/local-cluster.ts
 import type { Bench, BenchContext } from '../framework/bench.ts';
 import { type Row, row } from '../framework/row.ts';
 import { alternate, figure, median, percentile } from '../framework/statistics.ts';
+import { inParallel } from '../load/drive.ts';
 import { areasOf, describeAreas, profileOf } from '../support/cpu-profile.ts';
 import { ImapClient } from '../support/imap-client.ts';
 import { newMessage } from '../support/message.ts';
@@ -11,6 +12,8 @@ import { SmtpClient } from '../support/smtp-client.ts';
 
 const USERS = 20;
 const OCTETS = 4096;
+/** Users whose clients are connected at a time. */
+const AT_ONCE = 5;
 const addressOf = (i: number) => `user${i}@example.test`;
 
 /** A Stoa of one shape, with clients that are connected. */
@@ -34,12 +37,12 @@ class Side {
     const imap: ImapClient[] = [];
     const side = new Side(stoa, smtp, imap);
     context.onEnd(() => side.disconnect());
-    for (let i = 0; i < USERS; i++) {
-      smtp.push(await SmtpClient.open(stoa.port('smtp')));
-      imap.push(await ImapClient.login({ port: stoa.port('imaps'), user: addressOf(i), password: PASSWORD }));
-      for (let n = 0; n < 50; n++) await smtp[i]?.deliver(addressOf(i), newMessage(OCTETS));
-      await imap[i]?.command('SELECT INBOX');
-    }
+    await inParallel(USERS, AT_ONCE, async (i) => {
+      smtp[i] = await SmtpClient.open(stoa.port('smtp'));
+      imap[i] = await ImapClient.login({ port: stoa.port('imaps'), user: addressOf(i), password: PASSWORD });
+      for (let n = 0; n < 50; n++) await smtp[i].deliver(addressOf(i), newMessage(OCTETS));
+      await imap[i].command('SELECT INBOX');
+    });
     return side;
   }
 
@@ -196,7 +199,7 @@ async function* run(context: BenchContext): AsyncGenerator<Row> {
       peerValue: figure(b),
     });
   }
-  yield* whereTimeGoes(context);
+  if (!context.quick) yield* whereTimeGoes(context);
 }
 
 /** The same loads once more on processes that are profiled: their rates count for nothing, so they are not printed. */

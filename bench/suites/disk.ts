@@ -120,5 +120,6 @@ export default {
   name: 'disk',
   describe: 'Octets stored and written for each message, and space after deletes, beside Dovecot',
   needs: [server('dovecot')],
+  quick: false,
   run,
 } satisfies Bench;

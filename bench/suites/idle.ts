@@ -79,7 +79,7 @@ async function measure(side: MailServer, tls: boolean, sessions: number): Promis
 }
 
 async function* memory(context: BenchContext, stoa: MailServer, dovecot: MailServer): AsyncGenerator<Row> {
-  const wanted = context.quick ? 1000 : 10_000;
+  const wanted = context.quick ? 500 : 10_000;
   for (const [kind, mark] of [
     ['plain', 30],
     ['TLS', 70],

@@ -132,5 +132,6 @@ export default {
   name: 'logins',
   describe: 'Logins a second over TLS, and what they cost those who are logged in, beside Dovecot with the same hash',
   needs: [server('dovecot')],
+  quick: false,
   run,
 } satisfies Bench;

@@ -144,7 +144,7 @@ function describeCpu(spentMs: ReadonlyMap<string, number>, notices: number): str
 
 async function* measure(context: BenchContext, bus: BusName): AsyncGenerator<Row> {
   const cluster = await startCluster(context, bus);
-  const count = context.quick ? 150 : 400;
+  const count = context.quick ? 150 : 300;
   const bare = async () => {
     const times: number[] = [];
     for (let i = 0; i < count; i++) {
@@ -195,6 +195,7 @@ function benchOf(bus: BusName): Bench {
     name: `notice-${bus}`,
     describe: `From the commit on one node to EXISTS on another, three nodes on ${bus}, beside the bare bus`,
     needs: [server('postgres'), server('redis'), server('s3'), ...(bus === 'nats' ? [server('nats')] : [])],
+    quick: false,
     run: (context) => measure(context, bus),
   };
 }

@@ -75,5 +75,6 @@ export default {
   name: 's3-latency',
   describe: `Ingest with S3 that takes ${LATENCY_MS} ms more for each request, beside the filesystem`,
   needs: [server('s3'), server('toxiproxy')],
+  quick: false,
   run,
 } satisfies Bench;

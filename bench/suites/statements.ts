@@ -135,5 +135,6 @@ export default {
   name: 'statements',
   describe: 'Statements to PostgreSQL (each a round trip) for a delivery and for an IMAP command',
   needs: [server('postgres')],
+  quick: false,
   run,
 } satisfies Bench;

@@ -59,5 +59,6 @@ export default {
   name: 'stores',
   describe: 'Durable deliveries a second on PostgreSQL beside the embedded store, store-router in this process',
   needs: [server('postgres')],
+  quick: false,
   run,
 } satisfies Bench;
