@@ -12,7 +12,7 @@ const OCTETS = 4000;
  * What a mail client does from its login on: looks what is new, reads some messages, marks, files and deletes, saves a draft.
  * The mailbox has as many messages afterwards as before.
  */
-function session(account: number): readonly Buffer[] {
+export function session(account: number): readonly Buffer[] {
   const at = (n: number) => 1 + ((account * 7 + n * 11) % MESSAGES);
   const read = [0, 1, 2, 3].flatMap((n) => [
     `FETCH ${at(n)} (UID FLAGS BODY.PEEK[])`,

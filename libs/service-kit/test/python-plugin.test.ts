@@ -40,7 +40,9 @@ if (lack !== undefined) {
   });
 } else {
   await generatePython(python, generated);
-  const { address } = await startExample();
+  const example = await startExample();
+  const { address } = example;
+  afterAll(() => example.stop());
   // The first connection tells what the driver can do, which the suite asks for.
   await (await open(address)).close();
   describe('a memory store in Python', () => {
