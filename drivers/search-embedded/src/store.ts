@@ -11,6 +11,9 @@ import {
 import type { Request, WorkerData } from './protocol.ts';
 import { Thread } from './thread.ts';
 
+/** Queries are short; a batch of documents is not, and is not begun when nobody waits for it any more. */
+const QUERIES_AHEAD = 16;
+
 /** Two threads: one that writes, and one that reads beside it, so that a query never waits for the indexing of others. */
 export class EmbeddedSearch implements SearchStore {
   readonly #writer: Thread;
@@ -18,8 +21,8 @@ export class EmbeddedSearch implements SearchStore {
   #closing: Promise<void> | undefined;
 
   constructor(data: WorkerData, logger: DriverLogger) {
-    this.#writer = new Thread(data, logger, (file) => this.#reopen(this.#reader, file));
-    this.#reader = new Thread(data, logger, (file) => this.#reopen(this.#writer, file));
+    this.#writer = new Thread(data, logger, 1, (file) => this.#reopen(this.#reader, file));
+    this.#reader = new Thread(data, logger, QUERIES_AHEAD, (file) => this.#reopen(this.#writer, file));
   }
 
   async index(

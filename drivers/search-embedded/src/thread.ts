@@ -10,19 +10,25 @@ interface Call {
   settle: (result: { value: unknown } | { error: StoaError }) => void;
 }
 
-/** A thread and the calls made to it, one at a time and in order; those that still wait can be cancelled. */
+/** A thread and the calls made to it, which it works off one by one in their order; those that still wait can be cancelled. */
 export class Thread {
   readonly #worker: Worker;
   readonly #logger: DriverLogger;
+  readonly #ahead: number;
   readonly #onReplaced: (file: number) => void;
   readonly #waiting = new Map<number, Call>();
   readonly #exited: Promise<void>;
-  #current: [id: number, call: Call] | undefined;
+  /** Calls that the thread has. */
+  readonly #given = new Map<number, Call>();
   #lastId = 0;
   #failure: StoaError | undefined;
 
-  /** `onReplaced` is told of a file that was damaged and put aside. */
-  constructor(data: WorkerData, logger: DriverLogger, onReplaced: (file: number) => void) {
+  /**
+   * `ahead`: calls that the thread is given at a time. With several it need not wait for a busy event loop between them; those
+   * it has cannot be cancelled. `onReplaced` is told of a file that was damaged and put aside.
+   */
+  constructor(data: WorkerData, logger: DriverLogger, ahead: number, onReplaced: (file: number) => void) {
+    this.#ahead = ahead;
     this.#logger = logger;
     this.#onReplaced = onReplaced;
     // Beside this file, as source or as build.
@@ -63,7 +69,7 @@ export class Thread {
 
   /** Ends the thread after the calls made to it. */
   async close(): Promise<void> {
-    while (this.#failure === undefined && (this.#current !== undefined || this.#waiting.size > 0)) {
+    while (this.#failure === undefined && (this.#given.size > 0 || this.#waiting.size > 0)) {
       await this.call({ type: 'check' }, {}).catch(() => {});
     }
     await this.#worker.terminate();
@@ -71,16 +77,14 @@ export class Thread {
   }
 
   #next(): void {
-    if (this.#current !== undefined) return;
-    const next = this.#waiting.entries().next().value;
-    if (next === undefined) {
-      this.#worker.unref();
-      return;
+    for (const [id, call] of this.#waiting) {
+      if (this.#given.size === this.#ahead) break;
+      this.#waiting.delete(id);
+      this.#given.set(id, call);
+      this.#worker.postMessage({ id, request: call.request } satisfies Envelope);
     }
-    this.#current = next;
-    this.#waiting.delete(next[0]);
-    this.#worker.ref();
-    this.#worker.postMessage({ id: next[0], request: next[1].request } satisfies Envelope);
+    if (this.#given.size > 0) this.#worker.ref();
+    else this.#worker.unref();
   }
 
   #receive(reply: Reply): void {
@@ -89,8 +93,8 @@ export class Thread {
       this.#onReplaced(reply.replaced);
       return;
     }
-    const call = this.#current?.[1];
-    this.#current = undefined;
+    const call = this.#given.get(reply.id);
+    this.#given.delete(reply.id);
     if ('error' in reply) call?.settle({ error: toError(reply.error) });
     else call?.settle({ value: reply.value });
     this.#next();
@@ -98,8 +102,8 @@ export class Thread {
 
   #fail(cause: unknown): void {
     this.#failure ??= new StoaError('unavailable', 'the thread of the search index has ended', { cause });
-    const calls = [...(this.#current === undefined ? [] : [this.#current[1]]), ...this.#waiting.values()];
-    this.#current = undefined;
+    const calls = [...this.#given.values(), ...this.#waiting.values()];
+    this.#given.clear();
     this.#waiting.clear();
     for (const { settle } of calls) settle({ error: this.#failure });
   }
