@@ -44,6 +44,24 @@ export function judgeEnvelope(key: ContentKey, envelope: Envelope): Verdict {
   }
 }
 
+const NO_ENVELOPE: Envelope = {
+  date: undefined,
+  subject: undefined,
+  from: [],
+  sender: [],
+  replyTo: [],
+  to: [],
+  cc: [],
+  bcc: [],
+  inReplyTo: undefined,
+  messageId: undefined,
+};
+
+/** Whether the envelope tells of a key, whatever it says. */
+export function standsInEnvelope(key: ContentKey): boolean {
+  return judgeEnvelope(key, NO_ENVELOPE) !== UNKNOWN;
+}
+
 const verdict = (holds: boolean): Verdict => (holds ? TRUE : FALSE);
 
 /** Whether a field's value, still encoded, has the string in it, regardless of case; the empty string is in any that is there. */

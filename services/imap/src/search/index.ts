@@ -9,14 +9,17 @@ import {
 import { ok } from '../errors.ts';
 import type { CommandContext, Completion, SelectedView } from '../session-types.ts';
 import { compileSearch, type Search } from './compile.ts';
+import { standsInEnvelope } from './envelope-test.ts';
 import { MessageLooker } from './look.ts';
 import { narrow } from './narrow.ts';
 import { returned, searchResponse } from './result.ts';
 import { Slices } from './slices.ts';
 import { FALSE, type Test, TRUE } from './tests.ts';
 
-/** The index is asked only where more messages than these would have to be read. */
-const FEW_MESSAGES = 8;
+/** The index is asked only where more messages than these would have to be read … */
+const FEW_BODIES = 8;
+/** … or more records than these, where a message's record tells all that is asked for: they are looked at faster than it answers. */
+const FEW_RECORDS = 64;
 
 /** RETURN () and, for a client of IMAP4rev2, no RETURN at all (RFC 9051 section 6.4.4). */
 const RETURN_ALL = { min: false, max: false, all: true, count: false, save: false };
@@ -77,7 +80,8 @@ async function settle(
   const { shown } = selected;
   let left = open;
   let found: NumberSet = [];
-  if (isMany(open)) {
+  const few = search.contents.every(({ key }) => standsInEnvelope(key)) ? FEW_RECORDS : FEW_BODIES;
+  if (isMore(open, few)) {
     await narrow(context, selected, search.contents);
     ({ found, open: left } = await sift(context, search.test, shown, open));
   }
@@ -85,11 +89,10 @@ async function settle(
   return unionOfSets(found, seen);
 }
 
-function isMany(set: NumberSet): boolean {
+function isMore(set: NumberSet, few: number): boolean {
   let count = 0;
-  for (let i = 0; i + 1 < set.length && count <= FEW_MESSAGES; i += 2)
-    count += (set[i + 1] as number) - (set[i] as number) + 1;
-  return count > FEW_MESSAGES;
+  for (let i = 0; i + 1 < set.length && count <= few; i += 2) count += (set[i + 1] as number) - (set[i] as number) + 1;
+  return count > few;
 }
 
 /** Judges messages by the mailbox's index: those that are found, and those that it does not tell. */

@@ -167,19 +167,28 @@ describe('SEARCH', () => {
 
   it('asks the full-text index, and reads only what it leaves', async () => {
     const raw = (index: number) => crlf(`From: Ann Lee <ann${index}@example.test>\nSubject: x\n\nnumber ${index}.\n`);
-    const given = new FakeStore(Array.from({ length: 30 }, (_, index) => ({ uid: index + 1, raw: raw(index + 1) })));
     const asked: string[] = [];
-    given.searchText = ({ terms }) => {
-      asked.push(...terms.map(({ field, text }) => `${field} ${text}`));
-      return { candidates: terms.map(() => ({ uids: { bounds: [5, 6] }, narrowed: true })), indexedToUid: 20 };
+    const filled = (count: number, indexedToUid: number) => {
+      const given = new FakeStore(Array.from({ length: count }, (_, i) => ({ uid: i + 1, raw: raw(i + 1) })));
+      given.searchText = ({ terms }) => {
+        asked.push(...terms.map(({ field, text }) => `${field} ${text}`));
+        return { candidates: terms.map(() => ({ uids: { bounds: [5, 6] }, narrowed: true })), indexedToUid };
+      };
+      return given;
     };
+    const given = filled(30, 20);
     expect((await search('SEARCH NOT 7 BODY "number "', given)).told).toBe(
       `* SEARCH 5 6 ${Array.from({ length: 10 }, (_, index) => index + 21).join(' ')}`,
     );
     expect(given.octetsRead).toBe(12 * 'number 55.\r\n'.length - 2);
+    // The records of a few messages tell as fast as the index.
+    await search('SEARCH FROM lee', given);
+    expect(asked).toEqual(['1 number ']);
     // Names and addresses are apart in the index.
-    expect((await search('SEARCH FROM "lee\\" <ann2"', given)).told).toMatch(/^\* SEARCH 21 22 /);
-    expect(asked).toEqual(['1 number ', '4 lee', '4 ann2']);
+    expect((await search('SEARCH FROM "lee\\" <ann7"', filled(100, 70))).told).toBe(
+      `* SEARCH ${Array.from({ length: 9 }, (_, index) => index + 71).join(' ')}`,
+    );
+    expect(asked).toEqual(['1 number ', '4 lee', '4 ann7']);
   });
 
   it('tells MODSEQ where it was asked for', async () => {
