@@ -10,7 +10,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** The signal and deadline of one call, from the caller's signal and time limit. `close` must be called at the end. */
 export class CallScope implements ServerCall {
   readonly deadline: number;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for the signal; many calls end before anybody does. */
+  #controller: AbortController | undefined;
+  #reason: StoaError | undefined;
   readonly #waiting = new Set<(reason: StoaError) => void>();
   #timer: NodeJS.Timeout | undefined;
   #unlisten: (() => void) | undefined;
@@ -33,13 +35,18 @@ export class CallScope implements ServerCall {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
     return this.#controller.signal;
   }
 
   abort(reason: StoaError): void {
     this.close();
-    if (this.#controller.signal.aborted) return;
-    this.#controller.abort(reason);
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
     for (const reject of this.#waiting) reject(reason);
     this.#waiting.clear();
   }
@@ -54,9 +61,9 @@ export class CallScope implements ServerCall {
   /** Settles like `promise`, or rejects with the reason of the abort, whichever comes first. */
   race<T>(promise: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#controller.signal.aborted) {
+      if (this.#reason !== undefined) {
         promise.catch(() => {});
-        reject(this.#controller.signal.reason);
+        reject(this.#reason);
         return;
       }
       this.#waiting.add(reject);

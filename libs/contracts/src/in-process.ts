@@ -1,5 +1,5 @@
 import { SpanKind } from '@opentelemetry/api';
-import { type StoaError, toStoaError } from '@stoa/plugin-sdk';
+import { StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { CallScope, DEFAULT_TIMEOUT_MS } from './call-scope.ts';
 import type {
   Client,
@@ -9,7 +9,10 @@ import type {
   ServerCall,
   ServiceDefinition,
 } from './rpc.ts';
-import { context, iterateWith, startCallSpan } from './trace.ts';
+import { context, startCallSpan } from './trace.ts';
+
+/** Why a producer is told to end when its reader has what it wanted. One for all: streams are left early by the thousand. */
+const STOPPED = new StoaError('cancelled', 'the caller stopped reading');
 
 type AnyHandler = (request: unknown, call: ServerCall) => unknown;
 
@@ -119,15 +122,16 @@ async function* streamingCall(
   const scope = new CallScope(options, timeoutMs);
   let failure: StoaError | undefined;
   try {
-    const responses = context.with(
-      span.context,
-      () => handler(normaliseRequest(method, request, scope), scope) as AsyncIterable<unknown>,
-    );
-    const iterator = iterateWith(span.context, responses);
+    const iterator = context.with(span.context, () => {
+      const responses = handler(normaliseRequest(method, request, scope), scope) as AsyncIterable<unknown>;
+      return responses[Symbol.asyncIterator]();
+    });
+    // Each step runs in the context, so that spans begun inside it find their parent.
+    const next = () => iterator.next();
     let finished = false;
     try {
       for (;;) {
-        const step = await scope.race(iterator.next());
+        const step = await scope.race(context.with(span.context, next));
         if (step.done === true) {
           finished = true;
           return;
@@ -137,12 +141,8 @@ async function* streamingCall(
     } finally {
       // A producer that waits for something learns by the signal that nobody listens; its own clean-up is not waited for.
       if (!finished) {
-        scope.abort(
-          toStoaError(
-            scope.signal.reason ?? Object.assign(new Error('the caller stopped reading'), { name: 'AbortError' }),
-          ),
-        );
-        iterator.return().catch(() => {});
+        scope.abort(STOPPED);
+        context.with(span.context, () => iterator.return?.())?.catch(() => {});
       }
     }
   } catch (error) {
