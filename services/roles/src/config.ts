@@ -77,7 +77,7 @@ export const rolesConfig = z.strictObject({
   'change-log-age': duration()
     .prefault('30d')
     .describe('How long expunged messages are remembered for clients that come back (QRESYNC).'),
-  'index-delay': duration().prefault('500ms').describe('How long new mail may wait to be indexed together with more.'),
+  'index-delay': duration().prefault('3s').describe('How long new mail may wait to be indexed together with more.'),
   'lease-time': duration()
     .refine((ms) => ms >= 500, 'expected at least "500ms"')
     .prefault('6s')
