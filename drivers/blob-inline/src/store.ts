@@ -104,6 +104,12 @@ export class InlineBlobStore implements BlobStore {
     }
   }
 
+  /** What lies in the data store, with one read of it; outside nothing is small. */
+  async getSmall(keys: readonly BlobKey[], options: CallOptions = {}): Promise<(Uint8Array | undefined)[]> {
+    this.#enter(options);
+    return this.#data.get(keys.map(contentKey), options);
+  }
+
   async head(key: BlobKey, options: CallOptions = {}): Promise<BlobInfo | undefined> {
     this.#enter(options);
     return (await this.#infoInside(key, options.signal)) ?? this.#outer.head(key, options);

@@ -7,19 +7,20 @@ import type { Config } from './config.ts';
 import { type Database, FORMAT_VERSION, STAMP_KEY } from './database.ts';
 import { checkFile } from './file-check.ts';
 import { LmdbStore } from './store.ts';
+import { octetsBy, Values } from './values.ts';
 
 /** Opens the database, or makes it; rejects with `invalid-configuration` or `unsupported-version` and says what to do. */
 export async function openStore(config: Config, context: DriverContext): Promise<DataStore> {
   const path = resolve(context.dataDirectory, config.path);
   await prepareFolder(path);
   await checkFile(join(path, 'data.mdb'));
+  const values = new Values();
   let db: Database;
   try {
     db = open<Uint8Array, Uint8Array>({
       path,
       noSubdir: false,
-      keyEncoding: 'binary',
-      encoding: 'binary',
+      ...octetsBy(values),
       mapSize: config.addressSpace,
       maxReaders: config.maxReaders,
       // Data is visible only when it is durable: an overlapping sync would let readers see what a power cut takes back.
@@ -40,7 +41,7 @@ export async function openStore(config: Config, context: DriverContext): Promise
       ? error
       : new StoaError('unavailable', `cannot use the data store in ${path}: ${messageOf(error)}`, { cause: error });
   }
-  return new LmdbStore(db, path, config.maxScanTime);
+  return new LmdbStore(db, values, path, config.maxScanTime);
 }
 
 async function prepareFolder(path: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { cancellation, type DataEntry, type KeyRange, type ScanOptions, StoaError } from '@stoa/plugin-sdk';
 import type { RangeOptions, Transaction } from 'lmdb';
 import type { Database } from './database.ts';
+import type { Values } from './values.ts';
 
 const MAX_BATCH_ENTRIES = 1000;
 const MAX_BATCH_BYTES = 1024 * 1024;
@@ -15,6 +16,7 @@ interface Batch {
 /** A scan under way: holds one read transaction, and with it one snapshot, from the first batch to the last. */
 export class Scan {
   readonly #db: Database;
+  readonly #values: Values;
   readonly #options: ScanOptions;
   readonly #transaction: Transaction;
   readonly #expiry: NodeJS.Timeout;
@@ -24,8 +26,16 @@ export class Scan {
   #remaining: number;
   #ended: StoaError | true | undefined;
 
-  constructor(db: Database, range: KeyRange, options: ScanOptions, maxAgeMs: number, onEnd: (scan: Scan) => void) {
+  constructor(
+    db: Database,
+    values: Values,
+    range: KeyRange,
+    options: ScanOptions,
+    maxAgeMs: number,
+    onEnd: (scan: Scan) => void,
+  ) {
     this.#db = db;
+    this.#values = values;
     this.#options = options;
     this.#onEnd = onEnd;
     this.#remaining = options.limit ?? Number.POSITIVE_INFINITY;
@@ -73,6 +83,7 @@ export class Scan {
     const entries: DataEntry[] = [];
     let bytes = 0;
     let full = false;
+    this.#values.begin();
     if (keysOnly) {
       for (const key of this.#db.getKeys(options) as Iterable<Uint8Array>) entries.push({ key, value: EMPTY });
     } else {

@@ -15,17 +15,20 @@ import { Committer } from './committer.ts';
 import { type Database, STAMP_KEY } from './database.ts';
 import { fromLmdb } from './errors.ts';
 import { Scan } from './scan.ts';
+import type { Values } from './values.ts';
 
 export class LmdbStore implements DataStore {
   readonly #db: Database;
+  readonly #values: Values;
   readonly #path: string;
   readonly #maxScanMs: number;
   readonly #committer: Committer;
   readonly #scans = new Set<Scan>();
   #closing: Promise<void> | undefined;
 
-  constructor(db: Database, path: string, maxScanMs: number) {
+  constructor(db: Database, values: Values, path: string, maxScanMs: number) {
     this.#db = db;
+    this.#values = values;
     this.#path = path;
     this.#maxScanMs = maxScanMs;
     this.#committer = new Committer(db, path);
@@ -39,10 +42,16 @@ export class LmdbStore implements DataStore {
     try {
       // One snapshot for all: the loop runs without a pause, in the read transaction made by the first.
       this.#db.resetReadTxn();
-      return keys.map((key) => this.#db.getBinary(key));
+      this.#values.begin();
+      return keys.map((key) => this.#read(key));
     } catch (error) {
       throw await fromLmdb(error, this.#path);
     }
+  }
+
+  #read(key: Key): Uint8Array | undefined {
+    const bytes = this.#db.getBinaryFast(key);
+    return bytes && this.#values.copy(bytes, 0, (this.#db as Database & { lastSize: number }).lastSize);
   }
 
   async *scan(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<DataEntry[]> {
@@ -52,7 +61,7 @@ export class LmdbStore implements DataStore {
     checkKey(range.end);
     let scan: Scan | undefined;
     try {
-      scan = new Scan(this.#db, range, options, this.#maxScanMs, (ended) => this.#scans.delete(ended));
+      scan = new Scan(this.#db, this.#values, range, options, this.#maxScanMs, (ended) => this.#scans.delete(ended));
       this.#scans.add(scan);
       for (let batch = scan.next(); batch !== undefined; batch = scan.next()) yield batch;
     } catch (error) {

@@ -39,6 +39,31 @@ async function listKeys(store: BlobStore, prefix: string, after?: string): Promi
 }
 
 function getTests(test: TestApi['test'], subject: Subject<'blob'>): void {
+  test('getSmall, where it is there, gives whole contents in order, or leaves them to get', async () => {
+    await subject.use(async (store) => {
+      if (store.getSmall === undefined) return;
+      const top = uniqueName();
+      const sizes = [0, 1, 300_000, 900, 2_000_000, 5000];
+      for (const size of sizes) await putBlob(store, `${top}/${size}`, pattern(size, size));
+      const asked = [...sizes, 7, 1];
+      const found = await store.getSmall(asked.map((size) => `${top}/${size}`));
+      assert.equal(found.length, asked.length);
+      for (const [i, size] of asked.entries()) {
+        const content = found[i];
+        if (content === undefined) continue;
+        assert.ok(size <= 1024 * 1024 && sizes.includes(size), `${size} octets are not small, or not there`);
+        sameBytes(content, pattern(size, size), `${size} octets`);
+      }
+      assert.deepEqual(await store.getSmall([]), []);
+      await store.delete(sizes.map((size) => `${top}/${size}`));
+      const gone = await store.getSmall(asked.map((size) => `${top}/${size}`));
+      assert.ok(
+        gone.every((content) => content === undefined),
+        'what was deleted is gone',
+      );
+    });
+  });
+
   test('get of a range gives these octets, clipped to the size', async () => {
     await subject.use(async (store) => {
       const key = `${uniqueName()}/range`;

@@ -52,6 +52,12 @@ export interface BlobStore extends Driver {
     options: BlobPutOptions,
   ): Promise<{ created: boolean }>;
   get(key: BlobKey, options?: BlobGetOptions): AsyncIterable<Uint8Array>;
+  /**
+   * Only of stores where many small blobs are read faster together than one by one: their contents, in the order of `keys`
+   * (callers name at most 100, the same key maybe more than once). Undefined for a blob that is not small or not there:
+   * `get` reads it or tells. What is small is the store's own matter, up to 1 MiB.
+   */
+  getSmall?(keys: readonly BlobKey[], options?: CallOptions): Promise<(Uint8Array | undefined)[]>;
   head(key: BlobKey, options?: CallOptions): Promise<BlobInfo | undefined>;
   delete(keys: readonly BlobKey[], options?: CallOptions): Promise<void>;
   list(options?: BlobListOptions): AsyncIterable<BlobInfo[]>;

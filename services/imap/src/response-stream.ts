@@ -2,8 +2,11 @@ import type { Duplex } from 'node:stream';
 import { ConnectionEnded } from '@stoa/service-kit';
 import type { ResponseWriter } from './session-types.ts';
 
-/** Octets that wait for the end of the command, before they are sent earlier. */
-const HIGH_WATER = 64 * 1024;
+/**
+ * Octets that wait for the end of the command, before they are sent earlier. Half of what commands write as one piece, so
+ * that such a piece leaves as it is and needs not be joined to the next.
+ */
+const HIGH_WATER = 32 * 1024;
 
 /** Collects what is written and sends it in few pieces; waits for a client that reads slowly. */
 export class ResponseStream implements ResponseWriter {
@@ -28,7 +31,7 @@ export class ResponseStream implements ResponseWriter {
   }
 
   copy(octets: Uint8Array): void {
-    this.write(Uint8Array.prototype.slice.call(octets));
+    this.write(Buffer.from(octets));
   }
 
   get full(): boolean {

@@ -3,9 +3,11 @@ import {
   ByteWriter,
   diffSnapshots,
   eachNumber,
+  eachRun,
   FetchLineWriter,
   FLAG,
   holdExpunged,
+  type IndexChunk,
   includesNumber,
   intersectionOfSets,
   keywordNumbers,
@@ -31,6 +33,10 @@ const SYSTEM_FLAG_NAMES: readonly (readonly [bit: number, name: string])[] = [
 /** Number of the keyword that stands for \Recent in lines; a mailbox with 56 keywords has none to spare. */
 const RECENT_KEYWORD = 55;
 const RECENT_BIT = 1 << 31;
+
+/** Octets of lines that leave as one piece, and what a line takes, about. */
+const LINES_OCTETS = 64 * 1024;
+const LINE_OCTETS = 64;
 
 export interface SelectedOptions {
   readOnly: boolean;
@@ -222,7 +228,7 @@ export class SelectedMailbox implements SelectedView, FeedListener {
       keywords,
       { uid: withUid, flags: true, modSeq: options.condstore },
       (octets) => writer.copy(octets),
-      16 * 1024,
+      Math.min(LINES_OCTETS, sizeOf(uids) * LINE_OCTETS),
     );
     for (const run of this.#shown.runsOfUids(uids)) {
       this.writeRun(lines, run);
@@ -268,11 +274,42 @@ export class SelectedMailbox implements SelectedView, FeedListener {
       lines.write(chunk, sequence, from, to);
       return;
     }
-    const keywordsHigh = Uint32Array.from(chunk.keywordsHigh, (high, i) =>
-      this.isRecent(chunk.uids[i] as number) ? (high | RECENT_BIT) >>> 0 : high,
-    );
-    const { uids, flags, modseqs, sizes, seconds } = chunk;
-    lines.write({ uids, flags, keywordsHigh, modseqs, sizes, seconds }, sequence, from, to);
+    lines.write(new WithRecent(chunk, this.#recent), sequence, from, to);
+  }
+}
+
+/** The columns of a chunk with \Recent as the keyword that stands for it; the others are not touched until they are shown. */
+class WithRecent {
+  readonly #chunk: IndexChunk;
+  readonly keywordsHigh: Uint32Array;
+
+  constructor(chunk: IndexChunk, recent: NumberSet) {
+    this.#chunk = chunk;
+    const keywordsHigh = chunk.keywordsHigh.slice();
+    eachRun(chunk, recent, (from, to) => {
+      for (let i = from; i < to; i++) keywordsHigh[i] = (keywordsHigh[i] as number) | RECENT_BIT;
+    });
+    this.keywordsHigh = keywordsHigh;
+  }
+
+  get uids(): Uint32Array {
+    return this.#chunk.uids;
+  }
+
+  get flags(): Uint32Array {
+    return this.#chunk.flags;
+  }
+
+  get modseqs(): Float64Array {
+    return this.#chunk.modseqs;
+  }
+
+  get sizes(): Uint32Array {
+    return this.#chunk.sizes;
+  }
+
+  get seconds(): Float64Array {
+    return this.#chunk.seconds;
   }
 }
 

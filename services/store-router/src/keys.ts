@@ -220,7 +220,8 @@ export function isMailboxStateKey(key: Uint8Array): boolean {
 
 /** The 32-bit number at the end of a key: UID of a message row, number of a chunk, mailbox of a tombstone. */
 export function lastNumber(key: Uint8Array): number {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUInt32BE(key.length - 4);
+  const at = key.length - 4;
+  return ((key[at]! << 24) | (key[at + 1]! << 16) | (key[at + 2]! << 8) | key[at + 3]!) >>> 0;
 }
 
 /** MODSEQ of a log row's key. */

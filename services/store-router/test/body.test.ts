@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
+import { StoaError } from '@stoa/plugin-sdk';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { blobKey, parseBlobKey } from '../src/body/blob-key.ts';
@@ -141,37 +142,92 @@ describe('an append', () => {
   });
 });
 
-describe('BlobService', () => {
-  it('reads ranges in order, and tells which of them cannot be read', async () => {
-    const blobs = new MemoryBlobStore(Date.now);
-    const bodies = ['hello', 'x'.repeat(200_000), ''];
-    for (const body of bodies) await blobs.put(blobKey(sha256(body)), [Buffer.from(body)], { size: body.length });
-    const ranges = [
-      { blobId: sha256('hello'), start: 1, end: 3 },
-      { blobId: sha256('missing'), start: 0, end: 0 },
-      { blobId: sha256(bodies[1]!), start: 0, end: 0 },
-      { blobId: Buffer.from('short'), start: 0, end: 0 },
-      { blobId: sha256(''), start: 0, end: 0 },
-    ];
-    const read = ranges.map(() => ({ data: '', last: 0, errorCode: '' }));
-    for await (const { index, data, last, errorCode } of blobService(blobs).read({ ranges }, call())) {
-      const range = read[index!]!;
-      expect(range.last).toBe(0);
-      range.data += Buffer.from(data as Uint8Array).toString();
-      range.last += last ? 1 : 0;
-      range.errorCode = errorCode ?? '';
+/** A store that reads what has at most 1,000 octets together. */
+class SmallBlobStore extends MemoryBlobStore {
+  calls = 0;
+
+  constructor() {
+    super(Date.now);
+  }
+
+  async getSmall(keys: readonly string[]): Promise<(Uint8Array | undefined)[]> {
+    this.calls += 1;
+    const contents: (Uint8Array | undefined)[] = [];
+    for (const key of keys) {
+      const size = (await this.head(key))?.size ?? Number.POSITIVE_INFINITY;
+      contents.push(size > 1000 ? undefined : await collect(this.get(key)));
     }
-    expect(read).toEqual([
-      { data: 'el', last: 1, errorCode: '' },
-      { data: '', last: 1, errorCode: 'not-found' },
-      { data: bodies[1], last: 1, errorCode: '' },
-      { data: '', last: 1, errorCode: 'invalid-argument' },
-      { data: '', last: 1, errorCode: '' },
-    ]);
-    expect(await blobService(blobs).stat({ blobId: sha256('hello') }, call())).toEqual({ size: 5 });
-    await expect(blobService(blobs).stat({ blobId: sha256('none') }, call())).rejects.toMatchObject({
-      code: 'not-found',
-    });
+    return contents;
+  }
+}
+
+describe('BlobService', () => {
+  it.each([false, true])(
+    'reads ranges in order, and tells which of them cannot be read (together: %s)',
+    async (together) => {
+      const blobs = new SmallBlobStore();
+      const bodies = ['hello', 'x'.repeat(200_000), ''];
+      for (const body of bodies) await blobs.put(blobKey(sha256(body)), [Buffer.from(body)], { size: body.length });
+      const ranges = [
+        { blobId: sha256('hello'), start: 1, end: 3 },
+        { blobId: sha256('missing'), start: 0, end: 0 },
+        { blobId: sha256(bodies[1]!), start: 0, end: 0 },
+        { blobId: Buffer.from('short'), start: 0, end: 0 },
+        { blobId: sha256(''), start: 0, end: 0 },
+      ];
+      const read = ranges.map(() => ({ data: '', last: 0, errorCode: '' }));
+      for await (const response of blobService(blobs).read({ ranges, together }, call())) {
+        expect(together || response.pieces === undefined).toBe(true);
+        for (const { index, data, last, errorCode } of response.pieces ?? [response]) {
+          const range = read[index!]!;
+          expect(range.last).toBe(0);
+          range.data += Buffer.from(data as Uint8Array).toString();
+          range.last += last ? 1 : 0;
+          range.errorCode = errorCode ?? '';
+        }
+      }
+      expect(read).toEqual([
+        { data: 'el', last: 1, errorCode: '' },
+        { data: '', last: 1, errorCode: 'not-found' },
+        { data: bodies[1], last: 1, errorCode: '' },
+        { data: '', last: 1, errorCode: 'invalid-argument' },
+        { data: '', last: 1, errorCode: '' },
+      ]);
+      expect(await blobService(blobs).stat({ blobId: sha256('hello') }, call())).toEqual({ size: 5 });
+      await expect(blobService(blobs).stat({ blobId: sha256('none') }, call())).rejects.toMatchObject({
+        code: 'not-found',
+      });
+    },
+  );
+
+  it('reads many small bodies with few calls of the store, and few messages of the stream', async () => {
+    const blobs = new SmallBlobStore();
+    const bodies = Array.from({ length: 200 }, (_, i) => `body ${i}`);
+    for (const body of bodies) await blobs.put(blobKey(sha256(body)), [Buffer.from(body)], { size: body.length });
+    const ranges = bodies.map((body) => ({ blobId: sha256(body), start: 5, end: 0 }));
+    const read: string[] = [];
+    let responses = 0;
+    for await (const { pieces } of blobService(blobs).read({ ranges, together: true }, call())) {
+      responses += 1;
+      for (const { data } of pieces ?? []) read.push(Buffer.from(data as Uint8Array).toString());
+    }
+    expect(read).toEqual(bodies.map((_, i) => String(i)));
+    expect({ responses, calls: blobs.calls }).toEqual({ responses: 4, calls: 4 });
+  });
+
+  it('reads one by one where the store has no way to read together, or cannot do so now', async () => {
+    const blobs = new SmallBlobStore();
+    await blobs.put(blobKey(sha256('a')), [Buffer.from('a')], { size: 1 });
+    const ranges = [{ blobId: sha256('a'), start: 0, end: 0 }];
+    const whole = [{ index: 0, data: Buffer.from('a'), last: true }];
+    const { getSmall } = blobs;
+    for (const each of [undefined, () => Promise.reject(new StoaError('unavailable', 'not now'))]) {
+      Object.assign(blobs, { getSmall: each });
+      const read: unknown[] = [];
+      for await (const response of blobService(blobs).read({ ranges, together: true }, call())) read.push(response);
+      expect(read).toEqual(whole);
+    }
+    Object.assign(blobs, { getSmall });
   });
 
   it('has keys that lead back to the id', () => {

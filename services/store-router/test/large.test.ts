@@ -1,3 +1,4 @@
+import { storage } from '@stoa/contracts';
 import { countNumbers } from '@stoa/mail';
 import type { DataCommit } from '@stoa/plugin-sdk';
 import { MAX_COMMIT_BYTES, MAX_COMMIT_MUTATIONS, StoaError } from '@stoa/plugin-sdk';
@@ -117,5 +118,43 @@ describe('ten thousand messages', () => {
     const after = await sync(router, accountId, before);
     expect(after.snapshot.chunks.every((chunk) => chunk.flags.every((flags) => flags === 4))).toBe(true);
     expect(after.snapshot.count).toBe(COUNT * 2);
+  });
+
+  it('are fetched with one scan, and those here and there with few reads', async () => {
+    const { store, router, accountId, mailboxId } = await setUp();
+    const fetch = async (bounds: number[]) => {
+      store.gets = store.scans = 0;
+      const uids: number[] = [];
+      let responses = 0;
+      for await (const { messages } of router.mail.fetchMessages({ accountId, mailboxId, uids: { bounds } }, call())) {
+        responses += 1;
+        for (const { uid } of messages ?? []) uids.push(uid as number);
+      }
+      return { uids, responses, gets: store.gets, scans: store.scans };
+    };
+    const all = await fetch([1, COUNT]);
+    expect(all.uids).toEqual(Array.from({ length: COUNT }, (_, i) => i + 1));
+    // Records of three thousand octets, a quarter of a mebioctet to a message of the stream.
+    expect(all).toMatchObject({ responses: 115, gets: 0, scans: 1 });
+    const odd = Array.from({ length: 600 }, (_, i) => 2 * i + 1);
+    const some = await fetch(odd.flatMap((uid) => [uid, uid]));
+    expect(some).toMatchObject({ uids: odd, gets: 3, scans: 0 });
+  });
+
+  it('are flagged with one commit, and told without being read again', async () => {
+    const { store, router, accountId, mailboxId } = await setUp();
+    const { highestModseq } = (await open(router, accountId, 'INBOX')).state;
+    const change = (mode: storage.StoreFlagsRequest_Mode, knownModseq: number) =>
+      router.mail.storeFlags(
+        { accountId, mailboxId, uids: { bounds: [1, COUNT] }, mode, flags: 2, keywords: [], knownModseq },
+        call(),
+      );
+    const { delta: first } = await change(storage.StoreFlagsRequest_Mode.MODE_ADD, highestModseq);
+    store.gets = store.scans = store.commits = 0;
+    const { delta } = await change(storage.StoreFlagsRequest_Mode.MODE_REMOVE, first?.state?.highestModseq ?? 0);
+    expect(delta).toMatchObject({ partial: false, reopen: false });
+    expect(delta?.chunks).toHaveLength(Math.ceil(COUNT / 256));
+    // The one read is of the account's row, by which the chunks that this router has just written are known to be the newest.
+    expect([store.gets, store.scans, store.commits]).toEqual([1, 0, 1]);
   });
 });

@@ -100,12 +100,22 @@ export class IndexChunk {
     return this.uids[this.count - 1]!;
   }
 
+  /** A UID between the first and the last is of no message here. */
+  get hasGaps(): boolean {
+    return this.lastUid - this.firstUid !== this.count - 1;
+  }
+
+  /** UID of the message at an index. */
+  uidAt(index: number): number {
+    return this.hasGaps ? this.uids[index]! : this.firstUid + index;
+  }
+
   /** Index of the first message with a UID of at least `uid`; `count` when there is none. */
   lowerBound(uid: number): number {
     const first = this.firstUid;
     if (uid <= first) return 0;
     // Without gaps the place follows from the number.
-    if (this.lastUid - first === this.count - 1) return Math.min(uid - first, this.count);
+    if (!this.hasGaps) return Math.min(uid - first, this.count);
     const uids = this.uids;
     let low = 1;
     let high = this.count;
@@ -120,6 +130,6 @@ export class IndexChunk {
   /** Index of the message; -1 when it is not there. */
   indexOf(uid: number): number {
     const at = this.lowerBound(uid);
-    return at < this.count && this.uids[at] === uid ? at : -1;
+    return at < this.count && this.uidAt(at) === uid ? at : -1;
   }
 }

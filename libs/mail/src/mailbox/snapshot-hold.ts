@@ -32,8 +32,17 @@ export function holdExpunged(shown: MailboxSnapshot, newest: MailboxSnapshot, ad
   return new MailboxSnapshot(chunks);
 }
 
+function haveSameUids(a: IndexChunk, b: IndexChunk): boolean {
+  if (a.count !== b.count || a.firstUid !== b.firstUid || a.lastUid !== b.lastUid) return false;
+  if (!a.hasGaps) return true;
+  for (let i = 0; i < a.count; i++) if (a.uids[i] !== b.uids[i]) return false;
+  return true;
+}
+
 /** Messages of `old` with the values of `fresh` where it has them, and those of `fresh` above `newAbove`. */
 function merge(old: IndexChunk, fresh: IndexChunk, newAbove: number): IndexChunk {
+  // Mostly flags changed and nothing else.
+  if (haveSameUids(old, fresh)) return fresh;
   const sources: IndexChunk[] = [];
   const indexes: number[] = [];
   let complete = true;

@@ -99,7 +99,7 @@ export class MailboxSnapshot {
   uidOf(sequence: number): number {
     if (!(sequence >= 1 && sequence <= this.count)) return 0;
     const at = this.#chunkOfSequence(sequence);
-    return this.chunks[at]!.uids[sequence - 1 - this.#before[at]!]!;
+    return this.chunks[at]!.uidAt(sequence - 1 - this.#before[at]!);
   }
 
   /** The message with a UID: its chunk and its index there. */
@@ -170,13 +170,15 @@ function uidsOfRuns(runs: Iterable<MessageRun>): number[] {
   const bounds: number[] = [];
   let last = -1;
   for (const { chunk, from, to } of runs) {
-    const uids = chunk.uids;
-    if (uids[to - 1]! - uids[from]! === to - 1 - from) {
-      if (last >= 0 && uids[from]! === last + 1) bounds[bounds.length - 1] = uids[to - 1]!;
-      else bounds.push(uids[from]!, uids[to - 1]!);
-      last = uids[to - 1]!;
+    const first = chunk.uidAt(from);
+    const final = chunk.uidAt(to - 1);
+    if (final - first === to - 1 - from) {
+      if (last >= 0 && first === last + 1) bounds[bounds.length - 1] = final;
+      else bounds.push(first, final);
+      last = final;
       continue;
     }
+    const { uids } = chunk;
     for (let i = from; i < to; i++) {
       const uid = uids[i]!;
       if (last >= 0 && uid === last + 1) bounds[bounds.length - 1] = uid;

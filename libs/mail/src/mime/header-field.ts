@@ -127,28 +127,57 @@ function isSpace(code: number): boolean {
   return code === SPACE || code === LF || code === CR || code === TAB;
 }
 
-/**
- * The header that BODY[HEADER.FIELDS (names)] shows, or with `not` BODY[HEADER.FIELDS.NOT (names)] (RFC 9051 section
- * 6.4.5.1): the chosen fields byte for byte, in the message's order, ended by a blank line.
- */
-export function selectHeaderFields(header: Uint8Array, names: readonly string[], not = false): Buffer {
-  const wanted = new Set(names.map((name) => name.toLowerCase()));
-  const scanner = new HeaderScanner(header);
-  const pieces: Buffer[] = [];
-  // Neighbours are copied as one piece.
-  let from = 0;
-  let to = 0;
-  while (scanner.next()) {
-    if (wanted.has(scanner.name().toLowerCase()) === not) continue;
-    if (scanner.start !== to) {
-      if (to > from) pieces.push(scanner.block.subarray(from, to));
-      from = scanner.start;
-    }
-    to = scanner.end;
+const END = Buffer.from('\r\n');
+
+/** The choice that BODY[HEADER.FIELDS (names)], or with `not` BODY[HEADER.FIELDS.NOT (names)], makes of a header. */
+export class HeaderFilter {
+  readonly #names: readonly Buffer[];
+  readonly #not: boolean;
+
+  constructor(names: readonly string[], not = false) {
+    this.#names = names.map((name) => Buffer.from(name.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase())));
+    this.#not = not;
   }
-  if (to > from) pieces.push(scanner.block.subarray(from, to));
-  // A last line cut short by the end of the message must not swallow the blank line.
-  if (to > 0 && scanner.block[to - 1] !== LF) pieces.push(Buffer.from('\r\n'));
-  pieces.push(Buffer.from('\r\n'));
-  return Buffer.concat(pieces);
+
+  /**
+   * The header that is shown (RFC 9051 section 6.4.5.1): the chosen fields byte for byte, in the message's order, ended by a
+   * blank line.
+   */
+  select(header: Uint8Array): Buffer {
+    const scanner = new HeaderScanner(header);
+    const { block } = scanner;
+    // Neighbours are copied as one piece: where it begins and ends, and the next one.
+    const pieces: number[] = [];
+    let from = 0;
+    let to = 0;
+    let size = 0;
+    while (scanner.next()) {
+      if (this.#names.some((name) => isNamed(scanner, name)) === this.#not) continue;
+      if (scanner.start !== to) {
+        if (to > from) pieces.push(from, to);
+        from = scanner.start;
+      }
+      to = scanner.end;
+      size += to - scanner.start;
+    }
+    if (to > from) pieces.push(from, to);
+    // A last line cut short by the end of the message must not swallow the blank line.
+    const cutShort = to > 0 && block[to - 1] !== LF;
+    const selected = Buffer.allocUnsafe(size + (cutShort ? 2 : 1) * END.length);
+    let at = 0;
+    for (let i = 0; i < pieces.length; i += 2) at += block.copy(selected, at, pieces[i], pieces[i + 1]);
+    if (cutShort) at += END.copy(selected, at);
+    END.copy(selected, at);
+    return selected;
+  }
+}
+
+/** Whether the scanner's field has a name, which is in lower case. */
+function isNamed({ block, start, nameEnd }: HeaderScanner, name: Buffer): boolean {
+  if (nameEnd - start !== name.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    const octet = block[start + i]!;
+    if ((octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet) !== name[i]) return false;
+  }
+  return true;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Section } from '../imap/fetch-item.ts';
-import { selectHeaderFields } from './header-field.ts';
+import { HeaderFilter } from './header-field.ts';
 import { crlf } from './mail.test-support.ts';
 import { parseMessage } from './message-parser.ts';
 import { resolveSection } from './section.ts';
@@ -48,11 +48,12 @@ function parseSection(text: string): Section {
 }
 
 function fetch(message: Buffer, section: string): string | undefined {
-  const range = resolveSection(parseMessage(message).root, parseSection(section));
+  const { root } = parseMessage(message);
+  const range = resolveSection({ offsets: root, root }, parseSection(section));
   if (range === undefined) return undefined;
   const bytes = message.subarray(range.start, range.end);
   const { filter } = range;
-  return (filter === undefined ? bytes : selectHeaderFields(bytes, filter.fields, filter.not)).toString('latin1');
+  return (filter === undefined ? bytes : new HeaderFilter(filter.fields, filter.not).select(bytes)).toString('latin1');
 }
 
 describe('a section', () => {

@@ -6,34 +6,40 @@ export interface SectionRange {
   /** First byte, and one past the last. */
   start: number;
   end: number;
-  /** HEADER.FIELDS and HEADER.FIELDS.NOT: the range is a header to put through `selectHeaderFields`. */
+  /** HEADER.FIELDS and HEADER.FIELDS.NOT: the range is a header to put through a `HeaderFilter`. */
   filter: { fields: readonly string[]; not: boolean } | undefined;
-  /** The part that the number names (of an empty number, the message's own), with its encoding. */
-  part: MimePart;
+}
+
+/** A message's parts. Sections of the message itself need only the offsets, so the root may be made when it is asked for. */
+export interface MessageParts {
+  /** Those of the root. */
+  readonly offsets: Pick<MimePart, 'headerStart' | 'bodyStart' | 'bodyEnd'>;
+  readonly root: MimePart;
 }
 
 /**
  * Finds the bytes of BODY[section] (RFC 9051 section 6.4.5.1). Undefined: the message has no such section, and FETCH
  * answers NIL.
  */
-export function resolveSection(root: MimePart, section: Section): SectionRange | undefined {
+export function resolveSection(parts: MessageParts, section: Section): SectionRange | undefined {
   const { part: path, text, fields } = section;
-  const part = path.length === 0 ? root : findPart(root, path);
+  const named = path.length === 0 ? undefined : findPart(parts.root, path);
+  const part = path.length === 0 ? parts.offsets : named;
   if (part === undefined) return undefined;
   if (text === undefined) {
     const start = path.length === 0 ? part.headerStart : part.bodyStart;
-    return { start, end: part.bodyEnd, filter: undefined, part };
+    return { start, end: part.bodyEnd, filter: undefined };
   }
   if (text === 'MIME') {
     if (path.length === 0) return undefined;
-    return { start: part.headerStart, end: part.bodyStart, filter: undefined, part };
+    return { start: part.headerStart, end: part.bodyStart, filter: undefined };
   }
   // HEADER and TEXT belong to messages: the one fetched, or one embedded.
-  const message = path.length === 0 ? root : part.message?.root;
+  const message = path.length === 0 ? part : named?.message?.root;
   if (message === undefined) return undefined;
-  if (text === 'TEXT') return { start: message.bodyStart, end: message.bodyEnd, filter: undefined, part };
+  if (text === 'TEXT') return { start: message.bodyStart, end: message.bodyEnd, filter: undefined };
   const filter = text === 'HEADER' ? undefined : { fields, not: text === 'HEADER.FIELDS.NOT' };
-  return { start: message.headerStart, end: message.bodyStart, filter, part };
+  return { start: message.headerStart, end: message.bodyStart, filter };
 }
 
 /**

@@ -1,39 +1,77 @@
 import { isReadable } from '../format-version.ts';
 import { bufferOf } from './header-field.ts';
 import type { ParsedMessage } from './message-parser.ts';
+import type { MessageParts } from './section.ts';
+import { corrupt, StructureCursor } from './structure-cursor.ts';
 import { StructureError } from './structure-error.ts';
+import { STRUCTURE_VERSION, WORDS } from './structure-format.ts';
 import {
-  HAS_COPIES,
-  HAS_DISPOSITION,
-  HAS_FIELDS,
-  HAS_LINES,
-  HAS_MESSAGE,
-  HAS_PARTS,
-  MAX_DEPTH,
-  REPLY_TO_IS_FROM,
-  SENDER_IS_FROM,
-  STRUCTURE_VERSION,
-  WORDS,
-} from './structure-format.ts';
+  addressCount,
+  locateEnvelope,
+  locatePart,
+  NOWHERE,
+  type PartPlaces,
+  parameterCount,
+} from './structure-places.ts';
 import type { Envelope, EnvelopeAddress, MimePart } from './types.ts';
 
 /** All of it. Throws StructureError where the bytes are not of `encodeStructure`. */
 export function decodeStructure(bytes: Uint8Array): ParsedMessage {
-  const { size, envelope, structure } = sections(bytes);
-  return { size, envelope: readEnvelope(envelope), root: readRoot(structure) };
+  const stored = openStructure(bytes);
+  return { size: stored.size, envelope: readEnvelope(stored), root: stored.root };
 }
 
 /** Only the envelope; the structure is not looked at. Throws StructureError. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  return readEnvelope(sections(bytes).envelope);
+  return readEnvelope(openStructure(bytes));
 }
 
 /** Only the parts; the envelope is not looked at. Throws StructureError. */
 export function decodeParts(bytes: Uint8Array): MimePart {
-  return readRoot(sections(bytes).structure);
+  return openStructure(bytes).root;
 }
 
-function sections(bytes: Uint8Array): { size: number; envelope: string; structure: string } {
+/** Stored octets whose sections were found, and nothing else looked at. What is asked for may throw a StructureError. */
+export class StoredStructure implements MessageParts {
+  readonly octets: Uint8Array;
+  /** Octets of the message. */
+  readonly size: number;
+  readonly #envelope: number;
+  readonly #envelopeEnd: number;
+  readonly #parts: number;
+  readonly #partsEnd: number;
+  #root: MimePart | undefined;
+
+  constructor(octets: Uint8Array, size: number, envelope: [start: number, end: number], parts: [number, number]) {
+    this.octets = octets;
+    this.size = size;
+    [this.#envelope, this.#envelopeEnd] = envelope;
+    [this.#parts, this.#partsEnd] = parts;
+  }
+
+  /** At the envelope. */
+  envelope(): StructureCursor {
+    return new StructureCursor(this.octets, this.#envelope, this.#envelopeEnd);
+  }
+
+  /** Of the root part; the parts in it are not looked at. */
+  get offsets(): MessageParts['offsets'] {
+    return locatePart(this.parts(), 0, 0);
+  }
+
+  get root(): MimePart {
+    this.#root ??= readRoot(this);
+    return this.#root;
+  }
+
+  /** At the root part, whose distances count from 0. */
+  parts(): StructureCursor {
+    return new StructureCursor(this.octets, this.#parts, this.#partsEnd);
+  }
+}
+
+/** Finds the sections of stored octets. Throws StructureError. */
+export function openStructure(bytes: Uint8Array): StoredStructure {
   const version = bytes[0];
   if (version === undefined) throw new StructureError('corrupt', 'The stored structure is empty.');
   if (!isReadable(version, STRUCTURE_VERSION)) {
@@ -43,181 +81,151 @@ function sections(bytes: Uint8Array): { size: number; envelope: string; structur
       `The stored structure has version ${version}; ${STRUCTURE_VERSION} is known.`,
     );
   }
-  // One string for all: cutting pieces from it is far cheaper than making each from the bytes.
-  const reader = new StructureReader(bufferOf(bytes).toString('latin1', 1));
-  const size = reader.number();
-  const envelope = reader.section();
-  const structure = reader.section();
+  const cursor = new StructureCursor(bytes, 1, bytes.length);
+  const size = cursor.number();
+  const envelope = cursor.section();
+  const envelopeEnd = cursor.at;
+  const parts = cursor.section();
   // What a newer revision appended is not ours to know.
-  if (version <= STRUCTURE_VERSION) reader.end();
-  return { size, envelope, structure };
+  if (version <= STRUCTURE_VERSION) requireEnd(cursor);
+  return new StoredStructure(bytes, size, [envelope, envelopeEnd], [parts, cursor.at]);
 }
 
-function readEnvelope(section: string): Envelope {
-  const reader = new StructureReader(section);
-  const envelope = reader.envelope();
-  reader.end();
+/** Nothing is left of what the cursor walks over. Throws StructureError. */
+export function requireEnd(cursor: StructureCursor): void {
+  if (cursor.at !== cursor.end) throw corrupt();
+}
+
+function readEnvelope(stored: StoredStructure): Envelope {
+  const cursor = stored.envelope();
+  const envelope = new ObjectReader(cursor).envelope();
+  requireEnd(cursor);
   return envelope;
 }
 
-function readRoot(section: string): MimePart {
-  const reader = new StructureReader(section);
-  const root = reader.part(0, 0);
-  reader.end();
+function readRoot(stored: StoredStructure): MimePart {
+  const cursor = stored.parts();
+  const root = new ObjectReader(cursor).part(0, 0);
+  requireEnd(cursor);
   return root;
 }
 
-function corrupt(): StructureError {
-  return new StructureError('corrupt', 'The stored structure is damaged.');
-}
-
-class StructureReader {
+class ObjectReader {
+  private readonly cursor: StructureCursor;
+  private readonly first: number;
+  /** One string for all: cutting pieces from it is far cheaper than making each from the bytes. */
   private readonly text: string;
-  private at = 0;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(cursor: StructureCursor) {
+    this.cursor = cursor;
+    this.first = cursor.at;
+    this.text = bufferOf(cursor.octets).toString('latin1', cursor.at, cursor.end);
   }
 
-  end(): void {
-    if (this.at !== this.text.length) throw corrupt();
+  /** The string that the cursor passed last. */
+  private passed(): string {
+    const { word, from, to } = this.cursor;
+    return word < 0 ? this.text.slice(from - this.first, to - this.first) : WORDS[word]!;
   }
 
-  section(): string {
-    return this.take(this.number());
+  private next(): string | undefined {
+    return this.cursor.optional() ? this.passed() : undefined;
   }
 
-  number(): number {
-    const { text } = this;
-    let value = 0;
-    let factor = 1;
-    for (;;) {
-      // Beyond the end this is NaN, which no comparison below takes for a byte.
-      const byte = text.charCodeAt(this.at++);
-      if (byte < 128) {
-        value += byte * factor;
-        break;
-      }
-      if (!(byte < 256) || factor > 2 ** 42) throw corrupt();
-      value += (byte - 128) * factor;
-      factor *= 128;
-    }
-    if (value > Number.MAX_SAFE_INTEGER) throw corrupt();
-    return value;
-  }
-
-  /** How many entries follow, each of at least `least` bytes: a count that cannot be true must not cost memory. */
-  private count(least: number): number {
-    const count = this.number();
-    if (count * least > this.text.length - this.at) throw corrupt();
-    return count;
-  }
-
-  private take(length: number): string {
-    const start = this.at;
-    if (length > this.text.length - start) throw corrupt();
-    this.at = start + length;
-    return this.text.slice(start, this.at);
-  }
-
-  private optional(): string | undefined {
-    const number = this.number();
-    if (number === 0) return undefined;
-    if (number % 2 === 1) return this.take((number - 1) / 2);
-    const word = WORDS[(number - 2) / 2];
-    if (word === undefined) throw corrupt();
-    return word;
-  }
-
-  private string(): string {
-    const value = this.optional();
-    if (value === undefined) throw corrupt();
-    return value;
+  private string(place: number): string | undefined {
+    if (place === NOWHERE) return undefined;
+    this.cursor.at = place;
+    return this.next();
   }
 
   envelope(): Envelope {
-    const flags = this.number();
-    const date = this.optional();
-    const subject = this.optional();
-    const messageId = this.optional();
-    const from = this.addresses();
-    const sender = (flags & SENDER_IS_FROM) !== 0 ? from : this.addresses();
-    const replyTo = (flags & REPLY_TO_IS_FROM) !== 0 ? from : this.addresses();
-    const to = this.addresses();
-    const hasCopies = (flags & HAS_COPIES) !== 0;
-    const cc = hasCopies ? this.addresses() : [];
-    const bcc = hasCopies ? this.addresses() : [];
-    const inReplyTo = hasCopies ? this.optional() : undefined;
-    return { date, subject, from, sender, replyTo, to, cc, bcc, inReplyTo, messageId };
+    const { cursor } = this;
+    const places = locateEnvelope(cursor);
+    const end = cursor.at;
+    const from = this.addresses(places.from);
+    const envelope = {
+      date: this.string(places.date),
+      subject: this.string(places.subject),
+      from,
+      sender: places.sender === places.from ? from : this.addresses(places.sender),
+      replyTo: places.replyTo === places.from ? from : this.addresses(places.replyTo),
+      to: this.addresses(places.to),
+      cc: this.addresses(places.cc),
+      bcc: this.addresses(places.bcc),
+      inReplyTo: this.string(places.inReplyTo),
+      messageId: this.string(places.messageId),
+    };
+    cursor.at = end;
+    return envelope;
   }
 
-  private addresses(): EnvelopeAddress[] {
+  private addresses(place: number): EnvelopeAddress[] {
     const addresses: EnvelopeAddress[] = [];
-    for (let left = this.count(4); left > 0; left--) {
-      const name = this.optional();
-      const adl = this.optional();
-      const mailbox = this.optional();
-      addresses.push({ name, adl, mailbox, host: this.optional() });
+    if (place === NOWHERE) return addresses;
+    this.cursor.at = place;
+    for (let left = addressCount(this.cursor); left > 0; left--) {
+      const name = this.next();
+      const adl = this.next();
+      const mailbox = this.next();
+      addresses.push({ name, adl, mailbox, host: this.next() });
     }
     return addresses;
   }
 
   part(origin: number, depth: number): MimePart {
-    if (depth > MAX_DEPTH) throw corrupt();
-    const flags = this.number();
-    const type = this.string();
-    const subtype = this.string();
-    const params = this.parameters();
-    const encoding = this.string();
-    const headerStart = origin + this.number();
-    const bodyStart = headerStart + this.number();
-    const bodyEnd = bodyStart + this.number();
-    if (bodyEnd > Number.MAX_SAFE_INTEGER) throw corrupt();
-    const lines = (flags & HAS_LINES) !== 0 ? this.number() : 0;
-    const part: MimePart = {
-      type,
-      subtype,
-      params,
-      id: undefined,
-      description: undefined,
-      encoding,
-      md5: undefined,
-      disposition: undefined,
-      language: [],
-      location: undefined,
-      headerStart,
-      bodyStart,
-      bodyEnd,
-      lines,
-      parts: [],
-      message: undefined,
-    };
-    if ((flags & HAS_FIELDS) !== 0) this.fields(part);
-    if ((flags & HAS_DISPOSITION) !== 0) part.disposition = { type: this.string(), params: this.parameters() };
-    if ((flags & HAS_PARTS) !== 0) {
-      let before = bodyStart;
-      for (let left = this.count(8); left > 0; left--) {
-        const child = this.part(before, depth + 1);
-        part.parts.push(child);
-        before = child.bodyEnd;
-      }
+    const { cursor } = this;
+    const places = locatePart(cursor, origin, depth);
+    const children = cursor.at;
+    const part = this.ownOf(places);
+    cursor.at = children;
+    let before = places.bodyStart;
+    for (let left = places.parts; left > 0; left--) {
+      const child = this.part(before, depth + 1);
+      part.parts.push(child);
+      before = child.bodyEnd;
     }
-    if ((flags & HAS_MESSAGE) !== 0)
-      part.message = { envelope: this.envelope(), root: this.part(bodyStart, depth + 1) };
+    if (places.hasMessage) part.message = { envelope: this.envelope(), root: this.part(places.bodyStart, depth + 1) };
     return part;
   }
 
-  private fields(part: MimePart): void {
-    part.id = this.optional();
-    part.description = this.optional();
-    part.md5 = this.optional();
-    part.location = this.optional();
-    for (let left = this.count(1); left > 0; left--) part.language.push(this.string());
+  private ownOf(places: PartPlaces): MimePart {
+    return {
+      type: this.string(places.type)!,
+      subtype: this.string(places.subtype)!,
+      params: this.parameters(places.params),
+      id: this.string(places.id),
+      description: this.string(places.description),
+      encoding: this.string(places.encoding)!,
+      md5: this.string(places.md5),
+      disposition: this.disposition(places.disposition),
+      language: this.languages(places.language),
+      location: this.string(places.location),
+      headerStart: places.headerStart,
+      bodyStart: places.bodyStart,
+      bodyEnd: places.bodyEnd,
+      lines: places.lines,
+      parts: [],
+      message: undefined,
+    };
   }
 
-  private parameters(): [string, string][] {
+  private disposition(place: number): MimePart['disposition'] {
+    const type = this.string(place);
+    return type === undefined ? undefined : { type, params: this.parameters(this.cursor.at) };
+  }
+
+  private languages(place: number): string[] {
+    const languages: string[] = [];
+    if (place === NOWHERE) return languages;
+    this.cursor.at = place;
+    for (let left = this.cursor.count(1); left > 0; left--) languages.push(this.next()!);
+    return languages;
+  }
+
+  private parameters(place: number): [string, string][] {
     const params: [string, string][] = [];
-    for (let left = this.count(2); left > 0; left--) params.push([this.string(), this.string()]);
+    this.cursor.at = place;
+    for (let left = parameterCount(this.cursor); left > 0; left--) params.push([this.next()!, this.next()!]);
     return params;
   }
 }

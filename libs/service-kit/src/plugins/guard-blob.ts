@@ -1,12 +1,15 @@
 import { type BlobKey, type BlobStore, StoaError } from '@stoa/plugin-sdk';
 import type { DriverObserver } from './observe.ts';
 
+/** Levels of a key, none of them empty, `.` or `..`. */
+const KEY = /^(?!\.\.?(?:\/|$))[0-9a-zA-Z_.-]+(?:\/(?!\.\.?(?:\/|$))[0-9a-zA-Z_.-]+)*$/;
+
 function checkKey(key: BlobKey): void {
-  if (key.length < 1 || key.length > 512 || !/^[0-9a-zA-Z/_.-]+$/.test(key)) {
-    throw new StoaError('invalid-argument', 'the key of a blob has 1 to 512 characters of [0-9a-zA-Z/_.-]');
-  }
-  if (key.split('/').some((level) => level === '' || level === '.' || level === '..')) {
-    throw new StoaError('invalid-argument', 'the key of a blob has no empty level, and none that is "." or ".."');
+  if (key.length > 512 || !KEY.test(key)) {
+    throw new StoaError(
+      'invalid-argument',
+      'the key of a blob has 1 to 512 characters of [0-9a-zA-Z/_.-], no empty level, and none that is "." or ".."',
+    );
   }
 }
 
@@ -57,13 +60,22 @@ export function guardBlobStore(store: BlobStore, observer: DriverObserver): Blob
     check: () => store.check(),
     close: () => store.close(),
   };
-  if (store.join === undefined) return guarded;
-  return {
-    ...guarded,
+  const { getSmall, join } = store;
+  if (getSmall !== undefined)
+    guarded.getSmall = (keys, options) =>
+      observer.call(
+        'get-small',
+        async () => {
+          for (const key of keys) checkKey(key);
+          return getSmall.call(store, keys, options);
+        },
+        { 'stoa.keys': keys.length },
+      );
+  if (join !== undefined)
     // It does nothing by itself; the commit that it becomes part of is watched.
-    join(key, content) {
+    guarded.join = (key, content) => {
       checkKey(key);
-      return store.join?.(key, content);
-    },
-  };
+      return join.call(store, key, content);
+    };
+  return guarded;
 }

@@ -16,7 +16,11 @@ const READ_TIMEOUT_MS = 10 * 60_000;
  */
 export class BodyReader {
   readonly #stream: AsyncIterator<storage.ReadResponse> | undefined;
-  #pending: storage.ReadResponse | undefined;
+  /** Pieces that came together, and the one that is read. */
+  #pieces: readonly storage.BlobPiece[] = [];
+  #next = 0;
+  /** The octets of that one were handed over; only whether it is the last of its range is still to be told. */
+  #handedOver = false;
   #index = -1;
 
   constructor(
@@ -25,7 +29,7 @@ export class BodyReader {
     signal: AbortSignal,
   ) {
     if (ranges.length === 0) return;
-    const stream = blobs.read({ ranges }, { signal, timeoutMs: READ_TIMEOUT_MS });
+    const stream = blobs.read({ ranges, together: true }, { signal, timeoutMs: READ_TIMEOUT_MS });
     this.#stream = stream[Symbol.asyncIterator]();
   }
 
@@ -39,37 +43,41 @@ export class BodyReader {
     this.#index = index - 1;
   }
 
-  /** The next octets of the current range; undefined at its end. Rejects when it cannot be read. */
-  async read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      const response = this.#pending ?? (await this.#take());
-      this.#pending = undefined;
-      if (response === undefined) throw new StoaError('internal', 'the bodies ended too early');
-      if (response.index < this.#index) continue;
-      if (response.index > this.#index) {
-        this.#pending = response;
-        return undefined;
+  /** The next octets of the current range; undefined at its end. Rejects, or throws, when it cannot be read. */
+  read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    while (this.#next < this.#pieces.length) {
+      const { index, data, last, errorCode } = this.#pieces[this.#next] as storage.BlobPiece;
+      if (index > this.#index) return undefined;
+      if (index === this.#index) {
+        if (errorCode !== '') throw new StoaError(errorCode as ErrorCode, 'a body cannot be read');
+        if (!this.#handedOver && data.length > 0) {
+          this.#handedOver = true;
+          return data;
+        }
+        if (last) return undefined;
       }
-      if (response.errorCode !== '') throw new StoaError(response.errorCode as ErrorCode, 'a body cannot be read');
-      if (response.data.length > 0) {
-        if (response.last) this.#pending = { ...response, data: new Uint8Array() };
-        return response.data;
-      }
-      if (response.last) return undefined;
+      this.#next += 1;
+      this.#handedOver = false;
     }
+    return this.#readOn();
+  }
+
+  async #readOn(): Promise<Uint8Array | undefined> {
+    const step = await this.#stream?.next();
+    if (step === undefined || step.done === true) throw new StoaError('internal', 'the bodies ended too early');
+    const { pieces } = step.value;
+    this.#pieces = pieces.length > 0 ? pieces : [step.value];
+    this.#next = 0;
+    this.#handedOver = false;
+    return this.read();
   }
 
   /** All of the next range; it must be small. */
-  async readAll(): Promise<Buffer> {
+  async readAll(): Promise<Uint8Array> {
     this.next();
     const pieces: Uint8Array[] = [];
     for (let piece = await this.read(); piece !== undefined; piece = await this.read()) pieces.push(piece);
-    return Buffer.concat(pieces);
-  }
-
-  async #take(): Promise<storage.ReadResponse | undefined> {
-    const step = await this.#stream?.next();
-    return step === undefined || step.done === true ? undefined : step.value;
+    return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
   }
 
   async close(): Promise<void> {

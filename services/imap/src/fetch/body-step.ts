@@ -2,10 +2,12 @@ import {
   ByteWriter,
   type FetchBinary,
   type FetchBinarySize,
+  type FetchSection,
   findPart,
+  HeaderFilter,
+  type MessageParts,
   type MimePart,
   resolveSection,
-  selectHeaderFields,
   type TransferDecoder,
   transferDecoder,
   writeFetchName,
@@ -19,32 +21,33 @@ import type { NamedSection } from './plan.ts';
 /** A part's transfer encoding is not known (RFC 3516 section 4.3). */
 export class UnknownEncoding extends Error {}
 
-/** One item of a message's response that may need octets of its body. */
+/** An item of the command whose value is in bodies. */
+export interface BodyItem {
+  /** The item's name and the space behind it. */
+  readonly name: Buffer;
+  /** What one message takes. May throw an UnknownEncoding. */
+  step(blobId: Uint8Array, parts: MessageParts): BodyStep;
+}
+
+/** One item of one message's response. */
 export interface BodyStep {
-  /** The item's name, and all before its octets. */
-  name: Buffer;
   /** Ranges to read, in this order. */
-  ranges: readonly WantedRange[];
+  readonly ranges: readonly WantedRange[];
   /** Writes the value. It announces octets only when the first of them are there. */
-  write(reader: BodyReader, out: MessageOutput): Promise<void>;
+  write(reader: BodyReader, out: MessageOutput): Promise<void> | undefined;
 }
 
 /** Encoded parts up to this size are decoded as a whole; larger ones are read twice, as their size comes first. */
 const DECODE_WHOLE = 256 * 1024;
 
-const NIL = Buffer.from('NIL');
-const EMPTY = Buffer.from('""');
-
 /** A value that is known without a look into the body. */
-function known(name: Buffer, value: Uint8Array): BodyStep {
-  return { name, ranges: [], write: (_reader, out) => out.add(value) };
+function known(value: string): BodyStep {
+  const octets = Buffer.from(value, 'latin1');
+  return { ranges: [], write: (_reader, out) => out.add(octets) };
 }
 
-function literal(size: number, hasNul = false): Buffer {
-  const out = new ByteWriter(24);
-  writeLiteralHeader(out, size, hasNul);
-  return out.take();
-}
+const NIL = known('NIL');
+const EMPTY = known('""');
 
 function nameOf(item: Parameters<typeof writeFetchName>[1], given?: string): Buffer {
   const out = new ByteWriter();
@@ -54,43 +57,55 @@ function nameOf(item: Parameters<typeof writeFetchName>[1], given?: string): Buf
 }
 
 /** BODY[section], RFC822 and its like (RFC 9051 section 7.5.2). */
-export function sectionStep(blobId: Uint8Array, root: MimePart, section: NamedSection): BodyStep {
-  const name = nameOf(section.item, section.name);
-  const { partial } = section.item;
-  const found = resolveSection(root, section.item.section);
-  if (found === undefined) return known(name, NIL);
-  const { filter } = found;
-  if (filter !== undefined) {
-    const isEmpty = found.start === found.end;
-    return {
-      name,
-      ranges: isEmpty ? [] : [{ blobId, start: found.start, end: found.end }],
-      async write(reader, out) {
-        const header = isEmpty ? Buffer.alloc(0) : await reader.readAll();
-        const selected = selectHeaderFields(header, filter.fields, filter.not);
-        const wanted = cut(selected, partial);
-        await out.add(literal(wanted.length));
-        await out.add(wanted);
-      },
-    };
-  }
-  const start = Math.min(found.end, found.start + (partial?.offset ?? 0));
-  const end = partial === undefined ? found.end : Math.min(found.end, start + partial.length);
-  if (start >= end) return known(name, EMPTY);
+export function sectionItem({ item, name }: NamedSection): BodyItem {
+  const { section, partial } = item;
+  const filter = new HeaderFilter(section.fields, section.text === 'HEADER.FIELDS.NOT');
   return {
-    name,
-    ranges: [{ blobId, start, end }],
+    name: nameOf(item, name),
+    step(blobId, parts) {
+      const found = resolveSection(parts, section);
+      if (found === undefined) return NIL;
+      if (found.filter !== undefined) return fieldsStep(blobId, found, filter, partial);
+      const start = Math.min(found.end, found.start + (partial?.offset ?? 0));
+      const end = partial === undefined ? found.end : Math.min(found.end, start + partial.length);
+      return start >= end ? EMPTY : octetsStep({ blobId, start, end });
+    },
+  };
+}
+
+function fieldsStep(
+  blobId: Uint8Array,
+  { start, end }: { start: number; end: number },
+  filter: HeaderFilter,
+  partial: FetchSection['partial'],
+): BodyStep {
+  return {
+    ranges: start === end ? [] : [{ blobId, start, end }],
+    async write(reader, out) {
+      const header = start === end ? Buffer.alloc(0) : await reader.readAll();
+      const wanted = cut(filter.select(header), partial);
+      writeLiteralHeader(out.octets, wanted.length);
+      await out.add(wanted);
+    },
+  };
+}
+
+function octetsStep(range: WantedRange): BodyStep {
+  const size = range.end - range.start;
+  return {
+    ranges: [range],
     async write(reader, out) {
       reader.next();
       let piece = await reader.read();
-      await out.add(literal(end - start));
+      writeLiteralHeader(out.octets, size);
       let octets = 0;
       for (; piece !== undefined; piece = await reader.read()) {
         octets += piece.length;
-        if (octets > end - start) break;
-        await out.add(piece);
+        if (octets > size) break;
+        const waiting = out.add(piece);
+        if (waiting !== undefined) await waiting;
       }
-      requireOctets(octets, end - start);
+      requireOctets(octets, size);
     },
   };
 }
@@ -133,27 +148,33 @@ function binaryPart(root: MimePart, path: readonly number[]): BinaryPart | undef
 }
 
 /** BINARY[part] (RFC 3516 section 4.2). */
-export function binaryStep(blobId: Uint8Array, root: MimePart, item: FetchBinary): BodyStep {
-  const name = nameOf(item);
-  const part = binaryPart(root, item.part);
-  if (part === undefined) return known(name, NIL);
-  const { start, end } = part;
-  if (start >= end) return known(name, EMPTY);
-  const range = { blobId, start, end };
-  if (end - start <= DECODE_WHOLE) {
-    return {
-      name,
-      ranges: [range],
-      async write(reader, out) {
-        const pieces: Uint8Array[] = [];
-        for await (const piece of decodedPieces(reader, part)) pieces.push(Buffer.from(piece));
-        const wanted = cut(Buffer.concat(pieces), item.partial);
-        await out.add(literal(wanted.length, wanted.includes(0)));
-        await out.add(wanted);
-      },
-    };
-  }
-  return { name, ranges: [range, range], write: (reader, out) => writeInTwoPasses(reader, out, part, item.partial) };
+export function binaryItem(item: FetchBinary): BodyItem {
+  return {
+    name: nameOf(item),
+    step(blobId, parts) {
+      const part = binaryPart(parts.root, item.part);
+      if (part === undefined) return NIL;
+      const { start, end } = part;
+      if (start >= end) return EMPTY;
+      const range = { blobId, start, end };
+      if (end - start > DECODE_WHOLE)
+        return { ranges: [range, range], write: (reader, out) => writeInTwoPasses(reader, out, part, item.partial) };
+      return { ranges: [range], write: (reader, out) => writeWhole(reader, out, part, item.partial) };
+    },
+  };
+}
+
+async function writeWhole(
+  reader: BodyReader,
+  out: MessageOutput,
+  part: BinaryPart,
+  partial: FetchBinary['partial'],
+): Promise<void> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of decodedPieces(reader, part)) pieces.push(Buffer.from(piece));
+  const wanted = cut(Buffer.concat(pieces), partial);
+  writeLiteralHeader(out.octets, wanted.length, wanted.includes(0));
+  await out.add(wanted);
 }
 
 /** Once to learn the size and whether there is a NUL, once to send. */
@@ -171,7 +192,7 @@ async function writeInTwoPasses(
   }
   const pieces = wantedPieces(reader, part, partial)[Symbol.asyncIterator]();
   let step = await pieces.next();
-  await out.add(literal(size, hasNul));
+  writeLiteralHeader(out.octets, size, hasNul);
   let octets = 0;
   for (; step.done !== true; step = await pieces.next()) {
     octets += step.value.length;
@@ -206,18 +227,21 @@ async function* decodedPieces(reader: BodyReader, part: BinaryPart): AsyncGenera
 }
 
 /** BINARY.SIZE[part] (RFC 3516 section 4.3): decoded, as the size of the encoded part does not tell. */
-export function binarySizeStep(blobId: Uint8Array, root: MimePart, item: FetchBinarySize): BodyStep {
-  const name = nameOf(item);
-  const part = binaryPart(root, item.part);
-  const size = part === undefined ? 0 : Math.max(0, part.end - part.start);
-  if (part === undefined || size === 0 || part.isPlain) return known(name, Buffer.from(String(size)));
+export function binarySizeItem(item: FetchBinarySize): BodyItem {
   return {
-    name,
-    ranges: [{ blobId, start: part.start, end: part.end }],
-    async write(reader, out) {
-      let octets = 0;
-      for await (const piece of decodedPieces(reader, part)) octets += piece.length;
-      await out.add(Buffer.from(String(octets)));
+    name: nameOf(item),
+    step(blobId, parts) {
+      const part = binaryPart(parts.root, item.part);
+      const size = part === undefined ? 0 : Math.max(0, part.end - part.start);
+      if (part === undefined || size === 0 || part.isPlain) return known(String(size));
+      return {
+        ranges: [{ blobId, start: part.start, end: part.end }],
+        async write(reader, out) {
+          let octets = 0;
+          for await (const piece of decodedPieces(reader, part)) octets += piece.length;
+          out.octets.number(octets);
+        },
+      };
     },
   };
 }

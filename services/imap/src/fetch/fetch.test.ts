@@ -137,6 +137,34 @@ describe('FETCH', () => {
     expect(given.octetsRead).toBe(100 * (header + 5));
   });
 
+  it('writes the responses of many messages as few pieces', async () => {
+    const given = new FakeStore(Array.from({ length: 1000 }, (_, index) => ({ uid: index + 1, raw: MIXED })));
+    given.together = 100;
+    const fetched = await fetch('FETCH 1:* (ENVELOPE BODY.PEEK[HEADER.FIELDS (SUBJECT)])', given);
+    expect(fetched.told.match(/^\* \d+ FETCH \(ENVELOPE \("Mon, .*\r\nSubject: mixed\r\n\r\n\)/gm)).toHaveLength(1000);
+    expect(fetched.session.writer.writes).toBe(Math.ceil(fetched.told.length / 65_536));
+    // The records with one call, and the bodies with one for each 256 messages.
+    expect(given.calls).toEqual(['fetchMessages', 'read', 'read', 'read', 'read']);
+  });
+
+  it('keeps the order of small and large pieces, and takes back only what failed', async () => {
+    const large = (octets: number) => Buffer.concat([crlf('Subject: large\n\n'), Buffer.alloc(octets, 'x')]);
+    const sizes = [10, 70_000, 300_000, 20, 40_000, 0];
+    const given = new FakeStore(sizes.map((size, index) => ({ uid: index + 1, raw: large(size) })));
+    given.broken.set(4, { code: 'unavailable', after: 5 });
+    given.broken.set(5, { code: 'unavailable', after: 20_000 });
+    for (given.together of [1, 3]) {
+      const { told, completion } = await fetch('FETCH 1:* (UID BODY.PEEK[])', given);
+      const shown = sizes.flatMap((size, index) => {
+        const raw = large(size).toString('latin1');
+        const line = `* ${index + 1} FETCH (UID ${index + 1} BODY[] {${raw.length}}\r\n${raw})\r\n`;
+        return index === 3 || index === 4 ? [] : [line];
+      });
+      expect(told).toBe(shown.join(''));
+      expect(completion).toMatchObject({ condition: 'NO', code: 'UNAVAILABLE' });
+    }
+  });
+
   it('answers with ascending message numbers and leaves out what was expunged', async () => {
     const given = store();
     given.gone.add(5);

@@ -119,23 +119,22 @@ async function writeRecords(
   const messages = new MessageWriter(context, selected, plan);
   const { accountId, mailboxId } = selected;
   let batch: storage.MessageRecord[] = [];
-  let written = 0;
-  const writeBatch = async () => {
-    await messages.write(batch);
-    written += batch.length;
-    batch = [];
-  };
   const records = context.mail.fetchMessages(
     { accountId, mailboxId, uids: { bounds: uids } },
     { routeKey: accountId, signal: context.signal, timeoutMs: RECORDS_TIMEOUT_MS },
   );
-  for await (const page of records) {
-    for (const record of page.messages) {
-      if (selected.shown.sequenceOf(record.uid) === 0) continue;
-      batch.push(record);
-      if (batch.length === MESSAGES_PER_STREAM) await writeBatch();
+  try {
+    for await (const page of records) {
+      for (const record of page.messages) {
+        batch.push(record);
+        if (batch.length < MESSAGES_PER_STREAM) continue;
+        await messages.write(batch);
+        batch = [];
+      }
     }
+    if (batch.length > 0) await messages.write(batch);
+  } finally {
+    messages.finish();
   }
-  if (batch.length > 0) await writeBatch();
-  return { written, ...messages.failures };
+  return { written: messages.written, ...messages.failures };
 }

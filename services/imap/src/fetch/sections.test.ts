@@ -84,11 +84,13 @@ describe('BODY[section]', () => {
         fc.array(part, { minLength: 1, maxLength: 4 }),
         fc.array(wish, { minLength: 1, maxLength: 4 }),
         fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 5 }),
-        async (messages, wishes, pieces) => {
+        fc.integer({ min: 1, max: 4 }),
+        async (messages, wishes, pieces, together) => {
           const store = new FakeStore(
             messages.map(({ header, body }, index) => ({ uid: index + 3, raw: Buffer.from(header + body, 'latin1') })),
           );
           store.pieces = pieces;
+          store.together = together;
           const [first] = messages;
           const names = [...sectionsOf(first as Written).keys()];
           const items = wishes.map(({ pick, partial }) => ({ name: names[pick % names.length] as string, partial }));

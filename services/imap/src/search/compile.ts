@@ -96,7 +96,8 @@ export function compileSearch(keys: readonly SearchKey[], mailbox: SearchedMailb
     }
   };
   const recent = () => new IsRecent((uid) => mailbox.isRecent(uid));
-  const test = compile({ type: 'and', keys: [...keys] });
+  const [first] = keys;
+  const test = keys.length === 1 && first !== undefined ? compile(first) : compile({ type: 'and', keys: [...keys] });
   return { test, contents: [...contents.values()] };
 }
 

@@ -19,26 +19,26 @@ const SINGLE_FIELDS: Readonly<Record<string, (envelope: Envelope) => string | un
 
 /**
  * Judges a key by the message's envelope. FROM, TO, CC, BCC and SUBJECT look in the envelope (RFC 3501 section 6.4.4),
- * as HEADER does for the fields that stand in it as they were. Unknown: the envelope does not tell.
+ * as HEADER does for the fields that stand in it as they were. Unknown: the envelope does not tell, and was not asked for.
  */
-export function judgeEnvelope(key: ContentKey, envelope: Envelope): Verdict {
+export function judgeEnvelope(key: ContentKey, envelope: () => Envelope): Verdict {
   switch (key.type) {
     case 'from':
     case 'to':
     case 'cc':
     case 'bcc':
-      return verdict(hasAddress(envelope[key.type], foldCase(key.value.text)));
+      return verdict(hasAddress(envelope()[key.type], foldCase(key.value.text)));
     case 'subject':
-      return verdict(contains(envelope.subject, key.value.text));
+      return verdict(contains(envelope().subject, key.value.text));
     case 'header': {
       const field = key.field.toLowerCase();
       if (!Object.hasOwn(SINGLE_FIELDS, field)) return UNKNOWN;
-      return verdict(contains(SINGLE_FIELDS[field]?.(envelope), key.value.text));
+      return verdict(contains(SINGLE_FIELDS[field]?.(envelope()), key.value.text));
     }
     case 'before':
     case 'on':
     case 'since':
-      return verdict(wasSent(key.type, key.date, envelope.date));
+      return verdict(wasSent(key.type, key.date, envelope().date));
     default:
       return UNKNOWN;
   }
@@ -59,7 +59,7 @@ const NO_ENVELOPE: Envelope = {
 
 /** Whether the envelope tells of a key, whatever it says. */
 export function standsInEnvelope(key: ContentKey): boolean {
-  return judgeEnvelope(key, NO_ENVELOPE) !== UNKNOWN;
+  return judgeEnvelope(key, () => NO_ENVELOPE) !== UNKNOWN;
 }
 
 const verdict = (holds: boolean): Verdict => (holds ? TRUE : FALSE);

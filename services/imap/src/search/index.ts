@@ -14,7 +14,7 @@ import { MessageLooker } from './look.ts';
 import { narrow } from './narrow.ts';
 import { returned, searchResponse } from './result.ts';
 import { Slices } from './slices.ts';
-import { FALSE, type Test, TRUE } from './tests.ts';
+import { FALSE, MIXED, type Test, TRUE } from './tests.ts';
 
 /** The index is asked only where more messages than these would have to be read … */
 const FEW_BODIES = 8;
@@ -107,11 +107,17 @@ async function sift(
   const slices = new Slices(signal);
   const { verdicts } = test;
   for (const run of shown.runsOfUids(uids)) {
-    test.judge(run);
+    const all = test.judge(run);
     const { chunk, from, to } = run;
-    for (let i = from; i < to; i++) {
-      const verdict = verdicts[i - from];
-      if (verdict !== FALSE) (verdict === TRUE ? found : open).add(chunk.uids[i] as number);
+    if (all === MIXED) {
+      for (let i = from; i < to; i++) {
+        const verdict = verdicts[i - from];
+        if (verdict !== FALSE) (verdict === TRUE ? found : open).add(chunk.uidAt(i));
+      }
+    } else if (all !== FALSE) {
+      const builder = all === TRUE ? found : open;
+      if (chunk.hasGaps) for (let i = from; i < to; i++) builder.add(chunk.uidAt(i));
+      else builder.addRange(chunk.uidAt(from), chunk.uidAt(to - 1));
     }
     if (slices.isOver) await slices.next();
   }

@@ -2,6 +2,7 @@ import type { storage } from '@stoa/contracts';
 import {
   decodeEnvelope,
   decodeParts,
+  type Envelope,
   type MailboxSnapshot,
   type NumberSet,
   NumberSetBuilder,
@@ -12,7 +13,7 @@ import { BodyReader, type WantedRange } from '../fetch/body-reader.ts';
 import type { CommandContext, SelectedView } from '../session-types.ts';
 import type { Search } from './compile.ts';
 import { judgeEnvelope } from './envelope-test.ts';
-import { FALSE, TRUE, UNKNOWN, type Verdict } from './tests.ts';
+import { FALSE, MIXED, TRUE, UNKNOWN, type Verdict } from './tests.ts';
 import { TextTest } from './text-test.ts';
 
 /** Messages and octets of them that are read as one stream. */
@@ -93,7 +94,11 @@ export class MessageLooker {
     const verdict = this.#verdict(uid);
     if (verdict !== UNKNOWN) return verdict;
     try {
-      const envelope = decodeEnvelope(structure);
+      let decoded: Envelope | undefined;
+      const envelope = () => {
+        decoded ??= decodeEnvelope(structure);
+        return decoded;
+      };
       for (const content of contents) if (content.fact === UNKNOWN) content.fact = judgeEnvelope(content.key, envelope);
       const told = this.#verdict(uid);
       if (told !== UNKNOWN) return told;
@@ -117,8 +122,8 @@ export class MessageLooker {
     const found = this.#shown.find(uid);
     if (found === undefined) return FALSE;
     const { test } = this.#search;
-    test.judge({ chunk: found.chunk, from: found.index, to: found.index + 1, sequence: 0 });
-    return test.verdicts[0] as Verdict;
+    const verdict = test.judge({ chunk: found.chunk, from: found.index, to: found.index + 1, sequence: 0 });
+    return verdict === MIXED ? (test.verdicts[0] as Verdict) : verdict;
   }
 
   async #read(unread: readonly Unread[], hit: (uid: number) => void): Promise<void> {

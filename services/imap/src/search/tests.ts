@@ -1,8 +1,10 @@
 import {
+  eachRun,
   FLAG,
   findRange,
   hasKeyword,
   includesNumber,
+  MAX_NUMBER,
   type MessageRun,
   type NumberSet,
   overlapsRange,
@@ -18,6 +20,10 @@ export const UNKNOWN = 1;
 export const TRUE = 2;
 export type Verdict = typeof FALSE | typeof UNKNOWN | typeof TRUE;
 
+/** The verdicts of a run's messages differ, or may. */
+export const MIXED = 3;
+export type RunVerdict = Verdict | typeof MIXED;
+
 /** Messages of a run at most: those of one chunk of the index. */
 const MAX_RUN = 256;
 
@@ -25,15 +31,11 @@ const MAX_RUN = 256;
 export abstract class Test {
   /** Keys that cost less are asked first. */
   abstract readonly cost: number;
-  /** Verdicts of the last run, from its first message on. */
+  /** Verdicts of the last run that was mixed, from its first message on. */
   readonly verdicts = new Uint8Array(MAX_RUN);
 
-  /** Judges the messages of a run into `verdicts`. */
-  abstract judge(run: MessageRun): void;
-
-  protected fill(run: MessageRun, verdict: Verdict): void {
-    this.verdicts.fill(verdict, 0, run.to - run.from);
-  }
+  /** The verdict of all messages of a run, where it is told without a look at each; else MIXED, and those of each are in `verdicts`. */
+  abstract judge(run: MessageRun): RunVerdict;
 }
 
 export class Constant extends Test {
@@ -45,8 +47,8 @@ export class Constant extends Test {
     this.#verdict = verdict;
   }
 
-  judge(run: MessageRun): void {
-    this.fill(run, this.#verdict);
+  judge(): RunVerdict {
+    return this.#verdict;
   }
 }
 
@@ -60,13 +62,9 @@ export class InSet extends Test {
     this.#set = set;
   }
 
-  judge(run: MessageRun): void {
-    const { chunk, from, to } = run;
+  judge({ chunk, from, to }: MessageRun): RunVerdict {
     const set = this.#set;
-    if (!overlapsRange(set, chunk.firstUid, chunk.lastUid)) {
-      this.fill(run, FALSE);
-      return;
-    }
+    if (!overlapsRange(set, chunk.firstUid, chunk.lastUid)) return FALSE;
     const { uids } = chunk;
     let at = findRange(set, uids[from] as number);
     for (let i = from; i < to; i++) {
@@ -74,6 +72,7 @@ export class InSet extends Test {
       while (at < set.length && (set[at + 1] as number) < uid) at += 2;
       this.verdicts[i - from] = at < set.length && (set[at] as number) <= uid ? TRUE : FALSE;
     }
+    return MIXED;
   }
 }
 
@@ -86,9 +85,10 @@ export class HasSystemFlag extends Test {
     this.#bit = bit;
   }
 
-  judge({ chunk, from, to }: MessageRun): void {
+  judge({ chunk, from, to }: MessageRun): RunVerdict {
     const { flags } = chunk;
     for (let i = from; i < to; i++) this.verdicts[i - from] = ((flags[i] as number) & this.#bit) === 0 ? FALSE : TRUE;
+    return MIXED;
   }
 }
 
@@ -101,12 +101,13 @@ export class HasKeyword extends Test {
     this.#number = number;
   }
 
-  judge({ chunk, from, to }: MessageRun): void {
+  judge({ chunk, from, to }: MessageRun): RunVerdict {
     const { flags, keywordsHigh } = chunk;
     for (let i = from; i < to; i++) {
       const has = hasKeyword(flags[i] as number, keywordsHigh[i] as number, this.#number);
       this.verdicts[i - from] = has ? TRUE : FALSE;
     }
+    return MIXED;
   }
 }
 
@@ -119,9 +120,10 @@ export class IsRecent extends Test {
     this.#isRecent = isRecent;
   }
 
-  judge({ chunk, from, to }: MessageRun): void {
+  judge({ chunk, from, to }: MessageRun): RunVerdict {
     const { uids } = chunk;
     for (let i = from; i < to; i++) this.verdicts[i - from] = this.#isRecent(uids[i] as number) ? TRUE : FALSE;
+    return MIXED;
   }
 }
 
@@ -139,17 +141,14 @@ export class InColumn extends Test {
     this.#below = below;
   }
 
-  judge(run: MessageRun): void {
-    const { chunk, from, to } = run;
-    if (this.#column === 'modseqs' && chunk.maxModseq < this.#least) {
-      this.fill(run, FALSE);
-      return;
-    }
+  judge({ chunk, from, to }: MessageRun): RunVerdict {
+    if (this.#column === 'modseqs' && chunk.maxModseq < this.#least) return FALSE;
     const column = chunk[this.#column];
     for (let i = from; i < to; i++) {
       const number = column[i] as number;
       this.verdicts[i - from] = number >= this.#least && number < this.#below ? TRUE : FALSE;
     }
+    return MIXED;
   }
 }
 
@@ -163,10 +162,12 @@ export class Not extends Test {
     this.cost = test.cost;
   }
 
-  judge(run: MessageRun): void {
-    this.#test.judge(run);
+  judge(run: MessageRun): RunVerdict {
+    const verdict = this.#test.judge(run);
+    if (verdict !== MIXED) return (TRUE - verdict) as Verdict;
     const { verdicts } = this.#test;
     for (let i = run.to - run.from - 1; i >= 0; i--) this.verdicts[i] = TRUE - (verdicts[i] as number);
+    return MIXED;
   }
 }
 
@@ -183,22 +184,31 @@ export class Both extends Test {
     this.cost = tests.reduce((sum, { cost }) => sum + cost, 0);
   }
 
-  judge(run: MessageRun): void {
+  judge(run: MessageRun): RunVerdict {
     const count = run.to - run.from;
     const { verdicts } = this;
     const settled = this.#settled;
-    this.fill(run, settled === FALSE ? TRUE : FALSE);
+    const stronger = (a: number, b: number) => (settled === FALSE ? a < b : a > b);
+    let all: RunVerdict = settled === FALSE ? TRUE : FALSE;
     for (const test of this.#tests) {
-      test.judge(run);
-      const others = test.verdicts;
+      const verdict = test.judge(run);
+      if (verdict !== MIXED && all !== MIXED) {
+        if (stronger(verdict, all)) all = verdict;
+        if (all === settled) return settled;
+        continue;
+      }
+      if (verdict === settled) return settled;
+      if (all !== MIXED) verdicts.fill(all, 0, count);
+      all = MIXED;
       let open = false;
       for (let i = 0; i < count; i++) {
-        const other = others[i] as number;
-        if (settled === FALSE ? other < (verdicts[i] as number) : other > (verdicts[i] as number)) verdicts[i] = other;
+        const other = verdict === MIXED ? (test.verdicts[i] as number) : verdict;
+        if (stronger(other, verdicts[i] as number)) verdicts[i] = other;
         if (verdicts[i] !== settled) open = true;
       }
-      if (!open) return;
+      if (!open) return settled;
     }
+    return all;
   }
 }
 
@@ -231,14 +241,19 @@ export class Content extends Test {
     return includesNumber(this.#candidates, uid) ? UNKNOWN : FALSE;
   }
 
-  judge(run: MessageRun): void {
-    if (this.fact !== UNKNOWN || this.#candidates === undefined) {
-      this.fill(run, this.fact);
-      return;
-    }
-    const { chunk, from, to } = run;
-    const { uids } = chunk;
-    for (let i = from; i < to; i++) this.verdicts[i - from] = this.foreseen(uids[i] as number);
+  judge({ chunk, from, to }: MessageRun): RunVerdict {
+    if (this.fact !== UNKNOWN || this.#candidates === undefined) return this.fact;
+    if (chunk.lastUid <= this.#indexedTo && !overlapsRange(this.#candidates, chunk.firstUid, chunk.lastUid))
+      return FALSE;
+    // Up to the mark none but the candidates, beyond it all of them.
+    const beyond = Math.min(to, Math.max(from, chunk.lowerBound(Math.min(this.#indexedTo + 1, MAX_NUMBER))));
+    const { verdicts } = this;
+    verdicts.fill(FALSE, 0, beyond - from);
+    verdicts.fill(UNKNOWN, beyond - from, to - from);
+    eachRun(chunk, this.#candidates, (first, last) => {
+      for (let i = Math.max(first, from); i < Math.min(last, to); i++) verdicts[i - from] = UNKNOWN;
+    });
+    return MIXED;
   }
 }
 

@@ -54,6 +54,8 @@ export class FakeStore {
   readonly gone = new Set<number>();
   /** Sizes of the pieces in which bodies come, used in turn. */
   pieces: readonly number[] = [64 * 1024];
+  /** Pieces that come together in one response, where they are asked for so; 1: the store does not know of that. */
+  together = 1;
   searchText: (request: storage.SearchTextRequest) => storage.SearchTextResponse = () => {
     throw new Error('no full-text index in this test');
   };
@@ -149,12 +151,24 @@ export class FakeStore {
   }
 
   get blobs(): Blobs {
-    const partial: Partial<Blobs> = { read: (request) => this.#read((request.ranges ?? []) as storage.BlobRange[]) };
+    const partial: Partial<Blobs> = { read: (request) => this.#read(request as storage.ReadRequest) };
     return partial as Blobs;
   }
 
-  async *#read(ranges: readonly storage.BlobRange[]): AsyncGenerator<storage.ReadResponse> {
+  async *#read({ ranges, together }: storage.ReadRequest): AsyncGenerator<storage.ReadResponse> {
     this.calls.push('read');
+    let pieces: storage.BlobPiece[] = [];
+    for await (const piece of this.#pieces(ranges)) {
+      if (!together || this.together === 1) yield { ...piece, pieces: [] };
+      else pieces.push(piece);
+      if (pieces.length < this.together) continue;
+      yield grouped(pieces);
+      pieces = [];
+    }
+    if (pieces.length > 0) yield grouped(pieces);
+  }
+
+  async *#pieces(ranges: readonly storage.BlobRange[]): AsyncGenerator<storage.BlobPiece> {
     let turn = 0;
     for (const [index, { blobId, start, end }] of ranges.entries()) {
       const message = this.messages.find(({ uid, raw }) => blobIdOf(uid, raw).equals(Buffer.from(blobId)));
@@ -181,6 +195,10 @@ export class FakeStore {
   }
 }
 
+function grouped(pieces: storage.BlobPiece[]): storage.ReadResponse {
+  return { index: 0, data: Buffer.alloc(0), last: false, errorCode: '', pieces };
+}
+
 function blobIdOf(uid: number, raw: Buffer): Buffer {
   return createHash('sha256').update(`${uid}\n`).update(raw).digest();
 }
@@ -189,8 +207,11 @@ function blobIdOf(uid: number, raw: Buffer): Buffer {
 class KeptResponses implements ResponseWriter {
   readonly #pieces: Buffer[] = [];
   full = false;
+  /** Pieces that were written. */
+  writes = 0;
 
   write(octets: Uint8Array | string): void {
+    this.writes += 1;
     this.#pieces.push(typeof octets === 'string' ? Buffer.from(octets, 'latin1') : Buffer.from(octets));
   }
 

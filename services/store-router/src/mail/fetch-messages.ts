@@ -21,24 +21,33 @@ export async function* fetchMessages(
   const keys = new AccountKeys(request.accountId);
   let messages: storage.MessageRecord[] = [];
   let bytes = 0;
-  for await (const { uid, value } of rows(context, keys, request, signal)) {
-    messages.push({ uid, ...decodeMessageRow(value) });
-    bytes += value.length;
-    if (bytes >= BATCH_BYTES || messages.length === BATCH_ROWS) {
-      yield { messages };
-      messages = [];
-      bytes = 0;
+  for await (const some of rows(context, keys, request, signal)) {
+    for (const { uid, value } of some) {
+      const { blobId, size, internalDate, saveDate, structure } = decodeMessageRow(value);
+      messages.push({ uid, blobId, size, internalDate, saveDate, structure });
+      bytes += value.length;
+      if (bytes >= BATCH_BYTES || messages.length === BATCH_ROWS) {
+        yield { messages };
+        messages = [];
+        bytes = 0;
+      }
     }
   }
   if (messages.length > 0) yield { messages };
 }
 
+interface Row {
+  uid: number;
+  value: Uint8Array;
+}
+
+/** Rows in groups as the store gives them: a step of an asynchronous loop for each row would cost as much as the row. */
 async function* rows(
   context: MailContext,
   keys: AccountKeys,
   { mailboxId, uids: set }: storage.FetchMessagesRequest,
   signal: AbortSignal,
-): AsyncGenerator<{ uid: number; value: Uint8Array }> {
+): AsyncGenerator<Row[]> {
   const { store } = context.accounts;
   const uids = checkedSet(set);
   let few: number[] = [];
@@ -47,11 +56,13 @@ async function* rows(
       few.map((uid) => keys.message(mailboxId, uid)),
       { signal },
     );
+    const there: Row[] = [];
     for (let i = 0; i < few.length; i++) {
       const value = found[i];
-      if (value !== undefined) yield { uid: few[i]!, value };
+      if (value !== undefined) there.push({ uid: few[i]!, value });
     }
     few = [];
+    yield there;
   };
   for (let i = 0; i < uids.length; i += 2) {
     const range = [uids[i]!, uids[i + 1]!];
@@ -62,7 +73,7 @@ async function* rows(
     }
     if (few.length > 0) yield* single();
     for await (const entries of store.scan(keys.messages(mailboxId, range[0], range[1]), { signal })) {
-      for (const { key, value } of entries) yield { uid: lastNumber(key), value };
+      yield entries.map(({ key, value }) => ({ uid: lastNumber(key), value }));
     }
   }
   if (few.length > 0) yield* single();

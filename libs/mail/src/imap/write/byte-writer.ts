@@ -1,10 +1,21 @@
 import { CHAR, CLASSES } from '../characters.ts';
+import { putDecimal } from './decimal.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const QUESTION = 0x3f;
 
 /** Longer strings are sent as literals: clients read lines into buffers of their own size. */
 const MAX_QUOTED = 4096;
+
+/** Up to so many characters a loop is cheaper than the call that writes any number of them. */
+const MAX_LOOPED = 32;
+
+/** Numbers for which room is made in one go. */
+const NUMBERS_AT_ONCE = 64;
+
+/** `{`, the digits of a number below 2^53, `}`, CR and LF. */
+const LITERAL_HEADER = 20;
 
 /**
  * Builds response octets. Methods return the writer, so that calls can be chained. `take` hands the octets over;
@@ -35,7 +46,12 @@ export class ByteWriter {
   }
 
   reset(): this {
-    this.#length = 0;
+    return this.truncate(0);
+  }
+
+  /** Takes back what was written behind the first `length` octets. */
+  truncate(length: number): this {
+    this.#length = length;
     return this;
   }
 
@@ -68,8 +84,15 @@ export class ByteWriter {
 
   /** Text of which each character is one octet; what goes on the wire as it is. */
   raw(text: string): this {
-    this.#length += this.reserve(text.length).write(text, this.#length, 'latin1');
+    const octets = this.reserve(text.length);
+    this.#putText(octets, this.#length, text);
+    this.#length += text.length;
     return this;
+  }
+
+  #putText(octets: Buffer, at: number, text: string): void {
+    if (text.length > MAX_LOOPED) octets.write(text, at, 'latin1');
+    else for (let i = 0; i < text.length; i++) octets[at + i] = text.charCodeAt(i);
   }
 
   /** Text in UTF-8, as it is. */
@@ -78,18 +101,77 @@ export class ByteWriter {
     return this;
   }
 
+  /** A non-negative integer below 2^53. */
   number(number: number): this {
-    return this.raw(String(number));
+    this.#length = putDecimal(this.reserve(LITERAL_HEADER), this.#length, number);
+    return this;
+  }
+
+  /** Every number from `first` to `last`, with a space before each. */
+  numbers(first: number, last: number): this {
+    for (let number = first; number <= last; ) {
+      const octets = this.reserve(NUMBERS_AT_ONCE * LITERAL_HEADER);
+      let at = this.#length;
+      for (const end = Math.min(last, number + NUMBERS_AT_ONCE - 1); number <= end; number++) {
+        octets[at++] = 0x20;
+        at = putDecimal(octets, at, number);
+      }
+      this.#length = at;
+    }
+    return this;
+  }
+
+  nil(): this {
+    const octets = this.reserve(3);
+    octets[this.#length] = 0x4e;
+    octets[this.#length + 1] = 0x49;
+    octets[this.#length + 2] = 0x4c;
+    this.#length += 3;
+    return this;
   }
 
   /** string: quoted where that is possible, else a literal. Each character of `text` is one octet. */
   string(text: string): this {
-    return isQuotable(text) ? this.#quoted(text) : this.#literal(text);
+    // The text is put down behind all that writing it takes, and read from there.
+    const room = roomOfString(text.length);
+    const octets = this.reserve(room + text.length);
+    const from = this.#length + room;
+    this.#putText(octets, from, text);
+    return this.stringOf(octets, from, from + text.length);
   }
 
   /** nstring: NIL for undefined. */
   nstring(text: string | undefined): this {
-    return text === undefined ? this.raw('NIL') : this.string(text);
+    return text === undefined ? this.nil() : this.string(text);
+  }
+
+  /** string: octets `from` to `to` (not included) of the source, quoted where that is possible, else a literal. */
+  stringOf(source: Uint8Array, from: number, to: number): this {
+    const octets = this.reserve(roomOfString(to - from));
+    if (to - from <= MAX_QUOTED) {
+      let at = this.#length;
+      let i = from;
+      octets[at++] = QUOTE;
+      for (; i < to; i++) {
+        const octet = source[i]!;
+        if ((CLASSES[octet]! & CHAR.quotable) === 0) {
+          if (octet !== QUOTE && octet !== BACKSLASH) break;
+          octets[at++] = BACKSLASH;
+        }
+        octets[at++] = octet;
+      }
+      if (i === to) {
+        octets[at++] = QUOTE;
+        this.#length = at;
+        return this;
+      }
+    }
+    // NUL must not be in a literal (RFC 9051 section 9, CHAR8) and becomes a question mark.
+    this.literalHeader(to - from);
+    let at = this.#length;
+    for (let i = from; i < to; i++) octets[at++] = source[i] === 0 ? QUESTION : source[i]!;
+    this.#length = at;
+    return this;
   }
 
   /** astring: an atom where that is possible, else a string. Each character of `text` is one octet. */
@@ -108,34 +190,11 @@ export class ByteWriter {
   literalHeader(size: number): this {
     return this.byte(0x7b).number(size).raw('}\r\n');
   }
-
-  #quoted(text: string): this {
-    const octets = this.reserve(text.length * 2 + 2);
-    let at = this.#length;
-    octets[at++] = QUOTE;
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i);
-      if (unit === QUOTE || unit === BACKSLASH) octets[at++] = BACKSLASH;
-      octets[at++] = unit;
-    }
-    octets[at++] = QUOTE;
-    this.#length = at;
-    return this;
-  }
-
-  /** NUL must not be in a literal (RFC 9051 section 9, CHAR8) and becomes a question mark. */
-  #literal(text: string): this {
-    return this.literalHeader(text.length).raw(text.includes('\0') ? text.replaceAll('\0', '?') : text);
-  }
 }
 
-function isQuotable(text: string): boolean {
-  if (text.length > MAX_QUOTED) return false;
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    if ((CLASSES[unit & 0xff]! & CHAR.quotable) === 0 && unit !== QUOTE && unit !== BACKSLASH) return false;
-  }
-  return true;
+/** Octets that a string of so many takes at most, as it is quoted or as a literal. */
+function roomOfString(length: number): number {
+  return LITERAL_HEADER + (length > MAX_QUOTED ? length : 2 * length);
 }
 
 function isAtom(text: string): boolean {

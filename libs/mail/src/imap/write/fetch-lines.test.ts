@@ -21,13 +21,31 @@ function lines(
     },
     600,
   );
-  writer.write(columns, sequence, from, to);
+  writer.write(columns, sequence, from ?? 0, to ?? columns.uids.length);
   writer.end();
   writer.end();
   return text;
 }
 
 describe('FetchLineWriter', () => {
+  it('asks for no column that is not shown', () => {
+    const asked: string[] = [];
+    const columns = new Proxy({ uids: Uint32Array.of(7), flags: Uint32Array.of(1) } as FetchColumns, {
+      get(target, name) {
+        asked.push(String(name));
+        return Reflect.get(target, name);
+      },
+    });
+    let wire = '';
+    const writer = new FetchLineWriter([], { uid: true, flags: true }, (octets) => {
+      wire += octets.toString('latin1');
+    });
+    writer.write(columns, 3, 0, 1);
+    writer.end();
+    expect(wire).toBe('* 3 FETCH (UID 7 FLAGS (\\Seen))\r\n');
+    expect(asked.sort()).toEqual(['flags', 'keywordsHigh', 'uids']);
+  });
+
   it('writes the items that are asked for', () => {
     const { low, high } = keywordWords([0, 30]);
     const columns = {

@@ -33,6 +33,8 @@ const SYSTEM_NAMES = [
   [FLAG.draft, '\\Draft'],
 ] as const;
 
+const NONE = new Uint32Array(0);
+
 /** Different flag words that are kept in their written form. */
 const MAX_CACHED = 4096;
 
@@ -64,6 +66,10 @@ export class FetchLineWriter {
   readonly #plain: (Piece | undefined)[] = [];
   readonly #cache = new Map<number, Map<number, Piece>>();
   #cached = 0;
+  /** The flag words of the line before, and what was written for them. */
+  #lastLow = -1;
+  #lastHigh = 0;
+  #last: Piece | undefined;
   #length = 0;
 
   /**
@@ -83,10 +89,18 @@ export class FetchLineWriter {
     this.#view = new DataView(this.#octets.buffer, this.#octets.byteOffset, this.#octets.length);
   }
 
-  /** Messages `from` to `to` (not included) of the columns; `sequence` is the number of the first. */
-  write(columns: FetchColumns, sequence: number, from = 0, to: number = columns.uids.length): void {
-    const { uids, flags, keywordsHigh, modseqs, sizes, seconds } = columns;
+  /**
+   * Messages `from` to `to` (not included) of the columns; `sequence` is the number of the first. Columns that are not shown
+   * are not asked for: an IndexChunk decodes each when it is.
+   */
+  write(columns: FetchColumns, sequence: number, from: number, to: number): void {
     const { uid, flags: showFlags, modSeq, size, internalDate } = this.#items;
+    const uids = uid ? columns.uids : NONE;
+    const flags = showFlags ? columns.flags : NONE;
+    const keywordsHigh = showFlags ? columns.keywordsHigh : undefined;
+    const modseqs = modSeq ? columns.modseqs : undefined;
+    const sizes = size ? columns.sizes : undefined;
+    const seconds = internalDate ? columns.seconds : undefined;
     const octets = this.#octets;
     const view = this.#view;
     const full = octets.length - this.#longestLine();
@@ -148,6 +162,15 @@ export class FetchLineWriter {
 
   /** `FLAGS (...)` and the end of the line. */
   #flagsPiece(low: number, high: number): Piece {
+    if (low !== this.#lastLow || high !== this.#lastHigh || this.#last === undefined) {
+      this.#last = this.#keptPiece(low, high);
+      this.#lastLow = low;
+      this.#lastHigh = high;
+    }
+    return this.#last;
+  }
+
+  #keptPiece(low: number, high: number): Piece {
     if (high === 0 && low < 32) {
       this.#plain[low] ??= this.#formatFlags(low, 0);
       return this.#plain[low]!;

@@ -1,12 +1,11 @@
 import type { NumberSet } from '../../mailbox/uid-set.ts';
-import { eachNumber } from '../../mailbox/uid-set.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { writeNumberSet } from './number-set.ts';
 
 /** `* SEARCH 2 3 6 (MODSEQ 917162500)` (RFC 9051 appendix; RFC 7162 section 3.1.5). */
 export function writeSearch(writer: ByteWriter, found: NumberSet, modSeq?: number): void {
   writer.raw('* SEARCH');
-  for (const number of eachNumber(found)) writer.byte(0x20).number(number);
+  for (let i = 0; i + 1 < found.length; i += 2) writer.numbers(found[i]!, found[i + 1]!);
   if (modSeq !== undefined && found.length > 0) writer.raw(` (MODSEQ ${modSeq})`);
   writer.raw('\r\n');
 }

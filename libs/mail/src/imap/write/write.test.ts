@@ -1,8 +1,12 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { emptyEnvelope } from '../../mime/envelope.ts';
+import { openStructure } from '../../mime/structure-reader.ts';
+import { encodeStructure } from '../../mime/structure-writer.ts';
 import type { Envelope, MimePart } from '../../mime/types.ts';
-import { writeBodyStructure } from './body-structure.ts';
+import * as bodyStructure from './body-structure.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { writeEnvelope } from './envelope.ts';
+import * as stored from './envelope.ts';
 import { writeFetchName, writeFlags, writeInternalDate, writeLiteralHeader } from './fetch.ts';
 import { writeList, writeMailbox, writeNamespace, writeStatus } from './mailbox.ts';
 import {
@@ -20,6 +24,40 @@ const written = (write: (writer: ByteWriter) => void, encoding: 'latin1' | 'utf8
   const writer = new ByteWriter(1);
   write(writer);
   return writer.take().toString(encoding);
+};
+
+/** The wire is written from what is stored, so each envelope and part is stored first. */
+const writeEnvelope = (writer: ByteWriter, value: Envelope) => {
+  const root = part({});
+  const cursor = openStructure(encodeStructure({ size: 0, envelope: value, root })).envelope();
+  stored.writeEnvelope(writer, cursor);
+  expect(cursor.at).toBe(cursor.end);
+};
+const writeBodyStructure = (writer: ByteWriter, root: MimePart, extended: boolean) => {
+  const message = { size: 0, envelope: emptyEnvelope(), root: placed(root, 0) };
+  const cursor = openStructure(encodeStructure(message)).parts();
+  bodyStructure.writeBodyStructure(writer, cursor, extended);
+  expect(cursor.at).toBe(cursor.end);
+};
+
+/** Offsets as a message could have them: what is stored are distances. */
+const placed = (given: MimePart, start: number): MimePart => {
+  const bodyStart = start + 100;
+  let at = bodyStart;
+  const parts = given.parts.map((child) => {
+    const next = placed(child, at);
+    at = next.bodyEnd;
+    return next;
+  });
+  const { message } = given;
+  return {
+    ...given,
+    headerStart: start,
+    bodyStart,
+    bodyEnd: bodyStart + given.bodyEnd - given.bodyStart,
+    parts,
+    message: message && { envelope: message.envelope, root: placed(message.root, bodyStart) },
+  };
 };
 
 const part = (fields: Partial<MimePart>): MimePart => ({
@@ -76,6 +114,34 @@ describe('ByteWriter', () => {
 
   it('sends long strings as literals', () => {
     expect(written((writer) => writer.string('x'.repeat(5000)))).toBe(`{5000}\r\n${'x'.repeat(5000)}`);
+  });
+
+  it('writes strings of octets as it does strings of text', () => {
+    const chars = fc.constantFrom('a', ' ', '"', '\\', '\0', '\r', '\n', '\xe9', 'some longer text ');
+    const texts = fc.oneof(
+      fc.array(chars, { maxLength: 40 }).map((each) => each.join('')),
+      fc.integer({ min: 4090, max: 4100 }).map((count) => 'x'.repeat(count)),
+    );
+    fc.assert(
+      fc.property(texts, fc.nat(3), (text, before) => {
+        const octets = Buffer.from(`${'-'.repeat(before)}${text}-`, 'latin1');
+        const wire = written((writer) => writer.stringOf(octets, before, before + text.length));
+        const quotable = text.length <= 4096 && /^[\x01-\x09\x0b\x0c\x0e-\x7f]*$/.test(text);
+        expect(wire).toBe(
+          quotable ? `"${text.replaceAll(/["\\]/g, '\\$&')}"` : `{${text.length}}\r\n${text.replaceAll('\0', '?')}`,
+        );
+        expect(written((writer) => writer.string(text))).toBe(wire);
+      }),
+    );
+  });
+
+  it('writes the numbers of a range, however many', () => {
+    const numbers = Array.from({ length: 1000 }, (_, i) => 9500 + i);
+    expect(written((writer) => writeSearch(writer, [3, 3, 9500, 10_499]))).toBe(`* SEARCH 3 ${numbers.join(' ')}\r\n`);
+  });
+
+  it('takes back what was written too much', () => {
+    expect(written((writer) => writer.raw('abc').truncate(1).nil())).toBe('aNIL');
   });
 
   it('can be used again', () => {

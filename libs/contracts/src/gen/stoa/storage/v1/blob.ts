@@ -13,6 +13,8 @@ export const protobufFileName = "stoa/storage/v1/blob.proto";
 
 export interface ReadRequest {
   ranges: BlobRange[];
+  /** The reader takes what is small together, as `pieces`. Whoever does not know of it answers piece by piece. */
+  together: boolean;
 }
 
 export interface BlobRange {
@@ -31,6 +33,16 @@ export interface ReadResponse {
   last: boolean;
   /** Not empty: this range cannot be read ("not-found", "unavailable", ...); the stream goes on with the next. */
   errorCode: string;
+  /** Not empty, and only where `together` was asked for: several chunks, in their order, in place of the one above. */
+  pieces: BlobPiece[];
+}
+
+/** A chunk of a range; its fields are those of ReadResponse. */
+export interface BlobPiece {
+  index: number;
+  data: Uint8Array;
+  last: boolean;
+  errorCode: string;
 }
 
 export interface StatRequest {
@@ -42,13 +54,16 @@ export interface StatResponse {
 }
 
 function createBaseReadRequest(): ReadRequest {
-  return { ranges: [] };
+  return { ranges: [], together: false };
 }
 
 export const ReadRequest: MessageFns<ReadRequest> = {
   encode(message: ReadRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.ranges) {
       BlobRange.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.together !== false) {
+      writer.uint32(16).bool(message.together);
     }
     return writer;
   },
@@ -74,6 +89,14 @@ export const ReadRequest: MessageFns<ReadRequest> = {
             message.ranges.push(BlobRange.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.together = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -92,6 +115,7 @@ export const ReadRequest: MessageFns<ReadRequest> = {
   fromPartial(object: DeepPartial<ReadRequest>): ReadRequest {
     const message = createBaseReadRequest();
     message.ranges = object.ranges?.map((e) => BlobRange.fromPartial(e)) || [];
+    message.together = object.together ?? false;
     return message;
   },
 };
@@ -176,7 +200,7 @@ export const BlobRange: MessageFns<BlobRange> = {
 };
 
 function createBaseReadResponse(): ReadResponse {
-  return { index: 0, data: new Uint8Array(0), last: false, errorCode: "" };
+  return { index: 0, data: new Uint8Array(0), last: false, errorCode: "", pieces: [] };
 }
 
 export const ReadResponse: MessageFns<ReadResponse> = {
@@ -192,6 +216,9 @@ export const ReadResponse: MessageFns<ReadResponse> = {
     }
     if (message.errorCode !== "") {
       writer.uint32(34).string(message.errorCode);
+    }
+    for (const v of message.pieces) {
+      BlobPiece.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -241,6 +268,14 @@ export const ReadResponse: MessageFns<ReadResponse> = {
             message.errorCode = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pieces.push(BlobPiece.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -258,6 +293,98 @@ export const ReadResponse: MessageFns<ReadResponse> = {
   },
   fromPartial(object: DeepPartial<ReadResponse>): ReadResponse {
     const message = createBaseReadResponse();
+    message.index = object.index ?? 0;
+    message.data = object.data ?? new Uint8Array(0);
+    message.last = object.last ?? false;
+    message.errorCode = object.errorCode ?? "";
+    message.pieces = object.pieces?.map((e) => BlobPiece.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBlobPiece(): BlobPiece {
+  return { index: 0, data: new Uint8Array(0), last: false, errorCode: "" };
+}
+
+export const BlobPiece: MessageFns<BlobPiece> = {
+  encode(message: BlobPiece, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).uint32(message.index);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.last !== false) {
+      writer.uint32(24).bool(message.last);
+    }
+    if (message.errorCode !== "") {
+      writer.uint32(34).string(message.errorCode);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BlobPiece {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBlobPiece();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.errorCode = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BlobPiece>): BlobPiece {
+    return BlobPiece.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BlobPiece>): BlobPiece {
+    const message = createBaseBlobPiece();
     message.index = object.index ?? 0;
     message.data = object.data ?? new Uint8Array(0);
     message.last = object.last ?? false;
