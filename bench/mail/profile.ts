@@ -2,12 +2,14 @@
  * Where the time of a Stoa goes under one kind of load, by the ten costliest functions of its process:
  *   node --conditions=stoa-source bench/mail/profile.ts KIND...
  * KIND is ingest, ingest-one (into one account), ingest-large (100 KiB), ingest-many (50 recipients), imap-mix, or a part of the name of
- * a command in works.ts ("ENVELOPE", "STORE"); its mailbox has ten thousand messages, or as many as `--messages` says.
+ * a command in works.ts ("ENVELOPE", "STORE"); its mailbox has ten thousand messages, or as many as `--messages` says. With
+ * `--workers` two workers are profiled, and the process that started them.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cpuOf } from '../peers/process-tree.ts';
 import { StoaServer } from '../peers/stoa.ts';
 import { areasOf, describeAreas, profileOf } from '../support/cpu-profile.ts';
 import { fill, multiply } from './fill.ts';
@@ -18,7 +20,7 @@ import { DISTINCT, works } from './works.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { messages: { type: 'string', default: String(DISTINCT) } },
+  options: { messages: { type: 'string', default: String(DISTINCT) }, workers: { type: 'boolean', default: false } },
 });
 
 interface Profile {
@@ -103,19 +105,28 @@ try {
       accounts: isIngest ? 1000 : 20,
       withPasswords: !isIngest,
       profiles: folder,
+      shape: values.workers ? 'workers' : 'all-in-one',
     });
-    const [pid] = server.pids() as [number];
+    const pids = server.pids();
     try {
       const load = await prepare(kind, server);
       const from = now();
+      const before = pids.map((pid) => cpuOf([pid]));
       const done = await load();
       const to = now();
+      const spent = pids.map((pid, i) => cpuOf([pid]) - (before[i] as number));
       await server.stoa.stop();
       print(`\n${kind}: ${done}`);
-      const file = profileOf(folder, pid) as string;
-      print(describeAreas(areasOf([file], from, to), 10));
-      const functions = functionsOf(file, from, to);
-      for (const { name, share } of functions.slice(0, 14)) print(`${(share * 100).toFixed(1).padStart(5)}%  ${name}`);
+      for (const [i, pid] of pids.entries()) {
+        const file = profileOf(folder, pid) as string;
+        print(
+          `\nprocess ${i + 1} of ${pids.length}: ${spent[i]} ms of processor time in ${Math.round((to - from) / 1000)} ms`,
+        );
+        print(describeAreas(areasOf([file], from, to), 10));
+        const functions = functionsOf(file, from, to);
+        for (const { name, share } of functions.slice(0, 14))
+          print(`${(share * 100).toFixed(1).padStart(5)}%  ${name}`);
+      }
     } finally {
       await server.stop();
     }

@@ -52,9 +52,14 @@ export class StoaServer implements MailServer {
   }
 
   async #provision(accounts: number, withPasswords: boolean): Promise<void> {
+    await this.stoa.client(storage.DirectoryServiceDefinition).createDomain({ name: DOMAIN });
+    await this.addAccounts(0, accounts, withPasswords);
+  }
+
+  /** Makes the accounts from one number to another. */
+  async addAccounts(from: number, accounts: number, withPasswords: boolean): Promise<void> {
     const directory = this.stoa.client(storage.DirectoryServiceDefinition);
-    await directory.createDomain({ name: DOMAIN });
-    let next = 0;
+    let next = from;
     const make = async () => {
       while (next < accounts)
         await directory.createAccount({ address: address(next++), password: withPasswords ? PASSWORD : '' });
@@ -81,7 +86,7 @@ export class StoaServer implements MailServer {
 
   pids(): number[] {
     const roots = new Set(SERVICES.flatMap((service) => this.stoa.pids(service)));
-    return [...roots].flatMap((pid) => processTree(pid));
+    return [...new Set([...roots].flatMap((pid) => processTree(pid)))];
   }
 
   async restart(): Promise<void> {

@@ -4,7 +4,7 @@ import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imapClient, sender } from '../support/clients.ts';
 import { operate, stoaCommand } from '../support/commands.ts';
-import { SHAPES, Stoa } from '../support/stoa.ts';
+import { isOneStart, SHAPES, Stoa } from '../support/stoa.ts';
 
 describe.each(SHAPES)("the operator's commands, %s", (shape) => {
   let stoa: Stoa;
@@ -51,7 +51,7 @@ describe.each(SHAPES)("the operator's commands, %s", (shape) => {
       services: { imap: 'ready' },
     });
     expect(await (await fetch(`${http}/metrics`)).text()).toContain('stoa_imap_sessions');
-    if (shape === 'all-in-one') return;
+    if (isOneStart(shape)) return;
     await stoa.kill('store-router');
     const ready = async () => (await fetch(`${http}/health/ready`)).status;
     await expect.poll(ready, { timeout: 10_000 }).toBe(503);
@@ -79,7 +79,7 @@ describe.each(SHAPES)("the operator's commands, %s", (shape) => {
     const { ca, key, cert } = stoa.pki;
     const client = new Client(
       `127.0.0.1:${stoa.clusterPort('store-router')}`,
-      shape === 'all-in-one'
+      isOneStart(shape)
         ? credentials.createInsecure()
         : credentials.createSsl(readFileSync(ca), readFileSync(key), readFileSync(cert)),
     );

@@ -11,11 +11,18 @@ import { makePki, makeServerCertificate, type Pki } from './pki.ts';
 import { singleNodeToml } from './single-node.ts';
 
 /**
- * Every scenario runs in each: one process; a process for each service with mutual TLS between them; three nodes of such
- * processes on PostgreSQL, S3, Redis and NATS.
+ * Every scenario runs in each: one process; two such processes as workers of one node; a process for each service with mutual
+ * TLS between them; three nodes of such processes on PostgreSQL, S3, Redis and NATS.
  */
-export const SHAPES = ['all-in-one', 'scaled-out', 'cluster'] as const;
+export const SHAPES = ['all-in-one', 'workers', 'scaled-out', 'cluster'] as const;
 export type Shape = (typeof SHAPES)[number];
+
+/** Whether one start runs all services, without TLS between them. */
+export function isOneStart(shape: Shape): boolean {
+  return shape === 'all-in-one' || shape === 'workers';
+}
+
+const WORKERS = 2;
 
 export interface StoaOptions {
   /** More sections, or keys of sections that are not written here. */
@@ -64,9 +71,9 @@ export class Stoa {
     const ports = await freePorts(SERVICES.length + 5);
     const clusterPorts = ports.splice(0, SERVICES.length);
     const config = join(folder, 'stoa.toml');
-    const services = shape === 'all-in-one' ? undefined : new Map(SERVICES.map((name, i) => [name, clusterPorts[i]]));
+    const services = isOneStart(shape) ? undefined : new Map(SERVICES.map((name, i) => [name, clusterPorts[i]]));
     writeFileSync(config, singleNodeToml(ports, services as Map<string, number> | undefined, toml));
-    const groups = shape === 'all-in-one' ? [SERVICES] : SERVICES.map((service) => [service]);
+    const groups = isOneStart(shape) ? [SERVICES] : SERVICES.map((service) => [service]);
     const parts = groups.map((group, i) => {
       const clusterPort = clusterPorts[i] as number;
       const STOA_CLUSTER__LISTEN = `"127.0.0.1:${clusterPort}"`;
@@ -74,6 +81,7 @@ export class Stoa {
         config,
         services: group,
         environment: { ...environment, STOA_CLUSTER__LISTEN },
+        ...(shape === 'workers' ? { workers: WORKERS } : {}),
       });
       return { process, clusterPort };
     });
@@ -117,11 +125,16 @@ export class Stoa {
       let listening = 0;
       for (const { process } of this.#with('coordinator')) {
         const metrics = await (await fetch(`http://${process.addresses['http']}/metrics`)).text();
-        listening += Number(/^stoa_event_subscribers\{.*\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+        for (const [, count] of metrics.matchAll(/^stoa_event_subscribers\{.*\} (\d+)$/gm)) listening += Number(count);
       }
-      if (listening >= this.#parts.length) return;
+      if (listening >= this.#processes) return;
       if (Date.now() > deadline) throw new Error('not every process listens to events');
     }
+  }
+
+  /** Those that do the work. */
+  get #processes(): number {
+    return this.shape === 'workers' ? WORKERS : this.#parts.length;
   }
 
   #with(service: ServiceName): Part[] {
@@ -158,7 +171,13 @@ export class Stoa {
 
   /** Processes that have a service. */
   pids(service: ServiceName): number[] {
-    return this.#with(service).map(({ process }) => process.pid);
+    return this.#with(service).flatMap(({ process }) => [process.pid, ...(process.workerPids ?? [])]);
+  }
+
+  /** Ends one worker at once, the others go on. Resolves when it is gone; who started it starts it again. */
+  async killWorker(index: number): Promise<void> {
+    const [part] = this.#parts;
+    await (part as Part).process.killWorker(index);
   }
 
   /** Lines that processes with a service wrote. */
@@ -169,7 +188,7 @@ export class Stoa {
   /** A client of a contract, as the operator's commands have it. */
   client<D extends ServiceDefinition>(definition: D, service: ServiceName = 'store-router'): Client<D> {
     const port = this.clusterPort(service);
-    const tls = this.shape === 'all-in-one' ? undefined : this.pki;
+    const tls = isOneStart(this.shape) ? undefined : this.pki;
     const channel = createChannel(`127.0.0.1:${port}`, channelCredentials(tls, { host: '127.0.0.1', port }));
     this.#channel?.close();
     this.#channel = channel;
@@ -192,6 +211,11 @@ export class Stoa {
   async kill(service: ServiceName, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
     const codes = await Promise.all(this.#with(service).map(({ process }) => process.end(signal)));
     return codes.includes(null) ? null : Math.max(...(codes as number[]));
+  }
+
+  /** A signal to every process that was started, without waiting for anything. */
+  signal(signal: NodeJS.Signals): void {
+    for (const { process } of this.#parts) process.signal(signal);
   }
 
   /** Stops all processes cleanly. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -16,6 +17,8 @@ export interface StoaProcessOptions {
   config: string;
   services: readonly string[];
   environment?: Record<string, string>;
+  /** Processes that it is to start; one by default, which is itself. */
+  workers?: number;
 }
 
 /** One `stoa start`: a process that is started, killed and started again with the same configuration. */
@@ -50,10 +53,27 @@ export class StoaProcess {
     return this.#child.pid;
   }
 
+  /** Processes that it has started, where it has workers; in the order of their start. */
+  get workerPids(): number[] | undefined {
+    if (this.#options.workers === undefined) return undefined;
+    const { pid } = this;
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+  }
+
+  /** Ends one worker at once. Resolves when it is gone. */
+  async killWorker(index: number): Promise<void> {
+    const pid = this.workerPids?.[index];
+    if (pid === undefined) throw new Error(`there is no worker ${index}`);
+    process.kill(pid, 'SIGKILL');
+    while (this.workerPids?.includes(pid)) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
   /** Resolves when the process says that it is ready. */
   async start(): Promise<void> {
     const { config, services, environment } = this.#options;
-    const args = ['--conditions=stoa-source', main, 'start', '--config', config, '--services', services.join()];
+    const workers = this.#options.workers === undefined ? [] : ['--workers', String(this.#options.workers)];
+    const run = [main, 'start', '--config', config, '--services', services.join(), ...workers];
+    const args = ['--conditions=stoa-source', ...run];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...environment },
@@ -87,7 +107,7 @@ export class StoaProcess {
     return this.#log.slice(-20).join('\n');
   }
 
-  /** Resolves when the health page says that it can do its work; rejects after the time (ms). */
+  /** Resolves when the health page says that it can do its work, with all its workers; rejects after the time (ms). */
   async ready(ms = 30_000): Promise<void> {
     const deadline = Date.now() + ms;
     for (;;) {
@@ -95,7 +115,7 @@ export class StoaProcess {
       try {
         const response = await fetch(`http://${this.#addresses['http']}/health/ready`);
         state = await response.text();
-        if (response.ok) return;
+        if (response.ok && (this.#options.workers === undefined || state.includes('"status":"ready"'))) return;
       } catch (error) {
         state = (error as Error).message;
       }
@@ -114,7 +134,9 @@ export class StoaProcess {
     const child = this.#child;
     if (child === undefined || !this.running) return child?.exitCode ?? null;
     const gone = once(child, 'exit');
-    child.kill(signal);
+    // What kills at once kills the workers too; else it tells them.
+    if (signal === 'SIGKILL' && this.#options.workers !== undefined) process.kill(-this.pid, signal);
+    else child.kill(signal);
     const [code] = (await gone) as [number | null];
     return code;
   }

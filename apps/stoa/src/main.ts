@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { toStoaError } from '@stoa/plugin-sdk';
 import { Command, CommanderError } from 'commander';
 import { registerAccount } from './commands/account.ts';
@@ -61,5 +62,7 @@ try {
     process.stderr.write(`stoa: ${known.message}\n`);
     if (known.code === 'internal') process.stderr.write(`${known.stack ?? ''}\n`);
     process.exitCode = exitCodeOf(known.code);
+    // The line to who started it would keep a worker alive.
+    if (cluster.isWorker) process.exit();
   }
 }

@@ -35,6 +35,8 @@ export async function openStore(config: Config, context: DriverContext): Promise
   }
   try {
     await checkStamp(db, path);
+    // Places of processes that were killed while they read keep the space of what was deleted since.
+    db.readerCheck();
   } catch (error) {
     await db.close();
     throw isStoaError(error)

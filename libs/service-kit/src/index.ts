@@ -1,12 +1,16 @@
 export { type AccountSession, AccountWatch } from './access/account-watch.ts';
 export { AddressBlocks } from './access/address-blocks.ts';
 export { clientNetwork } from './access/client-network.ts';
+export { Backoff } from './backoff.ts';
 export * from './config/index.ts';
 export type * from './events/types.ts';
+export { type Elsewhere, type Listen, type Listening, listenHere, type OnConnection, type Port } from './net/listen.ts';
 export { ConnectionEnded, OctetSource } from './net/octet-source.ts';
 export { ownersOf } from './node/channels.ts';
 export type { ReloadResult } from './node/config-reload.ts';
+export { lockDataDirectory } from './node/process-lock.ts';
 export { type NodeOptions, parseServices, type RunningNode, runNode } from './node/run-node.ts';
+export { type WorkerContext, type WorkerPlace, workerHttpSocket, workerId } from './node/worker-place.ts';
 export * from './plugins/index.ts';
 export * from './server/credentials.ts';
 export * from './service.ts';

@@ -1,6 +1,7 @@
 import type { Client, Implementation, ServiceDefinition } from '@stoa/contracts';
 import type { ConfigSchema } from '@stoa/plugin-sdk';
 import type { EventClient } from './events/types.ts';
+import type { Listen } from './net/listen.ts';
 import type { DriverCapabilitiesOf, DriverKind, DriverOf } from './plugins/types.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { CertificateStore } from './tls/types.ts';
@@ -10,8 +11,10 @@ export type ServiceName = 'smtp' | 'imap' | 'store-router' | 'coordinator' | 'ro
 
 /** A running node as its services see it. */
 export interface NodeInfo {
-  /** Unique in the cluster, from the configuration. */
+  /** Unique in the cluster: the name, or that and the number of a worker. */
   readonly id: string;
+  /** From the configuration, which calls all workers of a node by it. */
+  readonly name: string;
   /** Grows with every start: milliseconds since 1970-01-01 UTC. */
   readonly incarnation: number;
   readonly clusterId: string;
@@ -41,6 +44,8 @@ export interface ServiceContext<Config> {
   driver<K extends DriverKind>(
     kind: K,
   ): Promise<{ driver: DriverOf<K>; name: string; capabilities: DriverCapabilitiesOf<K> }>;
+  /** Opens the ports of mail clients. */
+  readonly listen: Listen;
   /** Milliseconds since 1970-01-01 UTC. */
   now(): number;
 }

@@ -1,3 +1,5 @@
+import type { Elsewhere } from '@stoa/service-kit';
+
 export interface GatekeeperLimits {
   readonly maxConnections: number;
   readonly maxPerAddress: number;
@@ -18,11 +20,12 @@ export class Gatekeeper {
     return this.#total;
   }
 
-  /** Why one more connection of an address is too many; undefined when it is not. */
-  refuse(address: string): string | undefined {
+  /** Why one more connection of an address is too many; undefined when it is not. `elsewhere`: those that count but are not here. */
+  refuse(address: string, elsewhere: Elsewhere): string | undefined {
     const { maxConnections, maxPerAddress } = this.#limits();
-    if (this.#total >= maxConnections) return 'Too many connections';
-    if ((this.#byAddress.get(address) ?? 0) >= maxPerAddress) return 'Too many connections from your address';
+    if (this.#total + elsewhere.total >= maxConnections) return 'Too many connections';
+    const ofAddress = (this.#byAddress.get(address) ?? 0) + elsewhere.ofAddress;
+    if (ofAddress >= maxPerAddress) return 'Too many connections from your address';
     return undefined;
   }
 

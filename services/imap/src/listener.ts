@@ -1,6 +1,13 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { StoaError } from '@stoa/plugin-sdk';
-import { type Address, type AddressBlocks, formatAddress } from '@stoa/service-kit';
+import {
+  type Address,
+  type AddressBlocks,
+  type Elsewhere,
+  formatAddress,
+  type Listen,
+  type Listening,
+} from '@stoa/service-kit';
 import type { ListenerConfig } from './config.ts';
 import { ImapConnection } from './connection.ts';
 import type { ImapContext } from './context.ts';
@@ -13,44 +20,47 @@ export class ImapListener {
   readonly #context: ImapContext;
   readonly #gatekeeper: Gatekeeper;
   readonly #blocks: AddressBlocks;
-  readonly #server: Server;
+  readonly #listen: Listen;
+  #listening: Listening | undefined;
   #closed = false;
   #allGone: (() => void) | undefined;
 
-  constructor(context: ImapContext, config: ListenerConfig, gatekeeper: Gatekeeper, blocks: AddressBlocks) {
+  constructor(
+    context: ImapContext,
+    config: ListenerConfig,
+    gatekeeper: Gatekeeper,
+    blocks: AddressBlocks,
+    listen: Listen,
+  ) {
     this.config = config;
     this.#context = context;
     this.#gatekeeper = gatekeeper;
     this.#blocks = blocks;
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#listen = listen;
   }
 
   /** Resolves to the address that was bound. */
   async listen(): Promise<Address> {
     const { listen, name } = this.config;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(listen.port, listen.host, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    }).catch((error: NodeJS.ErrnoException) => {
-      throw new StoaError(
-        'unavailable',
-        `imap: cannot listen on ${formatAddress(listen)} for ${name}: ${error.message}; change imap.listeners`,
-        {
-          cause: error,
-        },
-      );
-    });
-    const { port } = this.#server.address() as { port: number };
-    return { host: listen.host, port };
+    const port = { service: 'imap', name, listen } as const;
+    this.#listening = await this.#listen(port, (socket, elsewhere) => this.#accept(socket, elsewhere)).catch(
+      (error) => {
+        throw new StoaError(
+          'unavailable',
+          `imap: cannot listen on ${formatAddress(listen)} for ${name}: ${error.message}; change imap.listeners`,
+          {
+            cause: error,
+          },
+        );
+      },
+    );
+    return this.#listening.address;
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, elsewhere: Elsewhere): void {
     const remote = (socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
     socket.on('error', () => socket.destroy());
-    const full = this.#gatekeeper.refuse(remote);
+    const full = this.#gatekeeper.refuse(remote, elsewhere);
     if (full !== undefined) {
       this.#refuse(socket, full);
       return;
@@ -96,7 +106,7 @@ export class ImapListener {
   /** Takes no new clients and says goodbye to those here; ends at the latest when the signal aborts. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#closed = true;
-    this.#server.close();
+    this.#listening?.close();
     for (const connection of this.connections) connection.bye('The server stops');
     if (this.connections.size === 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
@@ -107,7 +117,7 @@ export class ImapListener {
 
   stop(): void {
     this.#closed = true;
-    this.#server.close();
+    this.#listening?.close();
     for (const connection of this.connections) connection.destroy();
   }
 }

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { type Client, type coordinator, mailboxStream, storage } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { EventListener, Logger, MailboxInterest, Service, ServiceContext } from '@stoa/service-kit';
+import { listenHere } from '@stoa/service-kit';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type ImapConfig, imapConfig } from './config.ts';
 import { imapModule } from './service.ts';
@@ -107,6 +108,7 @@ async function start(world = new World(), limits: object = {}) {
     },
     certificates: { available: false, secureContext: () => undefined, onChange: () => () => {} },
     now: Date.now,
+    listen: listenHere,
   } as unknown as ServiceContext<ImapConfig>;
   const service = await imapModule.create(context);
   running.push(service);

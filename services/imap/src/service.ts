@@ -62,7 +62,9 @@ export const imapModule = defineService({
       metrics: createMetrics(() => gatekeeper.total),
       random: randomBytes,
     };
-    const listeners = config.listeners.map((listener) => new ImapListener(shared, listener, gatekeeper, blocks));
+    const listeners = config.listeners.map(
+      (listener) => new ImapListener(shared, listener, gatekeeper, blocks, context.listen),
+    );
     const addresses: Record<string, string> = {};
     let unsubscribe: () => void = () => {};
     let tick: NodeJS.Timeout | undefined;

@@ -28,14 +28,14 @@ function step({ fence, partition, signal }: RoleRun) {
   };
 }
 
-/** The table of roles. */
-export function roleKinds(config: RolesConfig, nodeId: string): Role[] {
+/** The table of roles. `names`: what the groups may call this node. */
+export function roleKinds(config: RolesConfig, names: readonly string[]): Role[] {
   const { schedule } = config;
   return [
     {
       name: 'purge.stores',
       ...timing(schedule['purge-stores']),
-      shards: shardsOf(config.purge.stores, nodeId),
+      shards: shardsOf(config.purge.stores, names),
       firstRunMs: FIRST_PURGE_MS,
       followsMailboxes: false,
       async run(run) {
@@ -48,7 +48,7 @@ export function roleKinds(config: RolesConfig, nodeId: string): Role[] {
     {
       name: 'purge.accounts',
       ...timing(schedule['purge-accounts']),
-      shards: shardsOf(config.purge.accounts, nodeId),
+      shards: shardsOf(config.purge.accounts, names),
       firstRunMs: FIRST_PURGE_MS,
       followsMailboxes: false,
       async run(run) {
@@ -61,7 +61,7 @@ export function roleKinds(config: RolesConfig, nodeId: string): Role[] {
     {
       name: 'fts-indexing',
       ...timing(schedule['fts-indexing']),
-      shards: shardsOf(config['fts-indexing']['fts-indexing'], nodeId),
+      shards: shardsOf(config['fts-indexing']['fts-indexing'], names),
       firstRunMs: 0,
       followsMailboxes: true,
       async run(run) {

@@ -20,7 +20,7 @@ export const rolesModule = defineService({
     const clock = { ...systemClock, now: context.now };
     const maintenance = context.client(storage.MaintenanceServiceDefinition);
     const metrics = createMetrics();
-    const kinds = roleKinds(config, node.id);
+    const kinds = roleKinds(config, [node.id, node.name]);
     const runners = kinds.flatMap((role) =>
       (role.enabled ? role.shards.own : []).map(
         (shard) =>

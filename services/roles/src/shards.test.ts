@@ -4,9 +4,10 @@ import { shardOf, shardsOf } from './shards.ts';
 
 describe('shardsOf', () => {
   it('finds the groups that a node is in', () => {
-    expect(shardsOf(undefined, '1')).toEqual({ count: 1, own: [0] });
-    expect(shardsOf([['1', '4'], ['2', '3'], ['1']], '1')).toEqual({ count: 3, own: [0, 2] });
-    expect(shardsOf([['1', '4']], '9')).toEqual({ count: 1, own: [] });
+    expect(shardsOf(undefined, ['1'])).toEqual({ count: 1, own: [0] });
+    expect(shardsOf([['1', '4'], ['2', '3'], ['1']], ['1'])).toEqual({ count: 3, own: [0, 2] });
+    expect(shardsOf([['1', '4']], ['9'])).toEqual({ count: 1, own: [] });
+    expect(shardsOf([['1'], ['1-2'], ['1-1']], ['1-2', '1'])).toEqual({ count: 3, own: [0, 1] });
   });
 });
 

@@ -6,12 +6,15 @@ export interface Shards {
   readonly own: readonly number[];
 }
 
-/** From the groups of the configuration. A role without groups is one shard that every node shares. */
-export function shardsOf(groups: readonly (readonly string[])[] | undefined, nodeId: string): Shards {
+/**
+ * From the groups of the configuration. A role without groups is one shard that every node shares. `names`: what a group may
+ * call this node, which as a worker is its id and the name of all workers.
+ */
+export function shardsOf(groups: readonly (readonly string[])[] | undefined, names: readonly string[]): Shards {
   if (groups === undefined) return { count: 1, own: [0] };
   return {
     count: groups.length,
-    own: groups.flatMap((ids, index) => (ids.includes(nodeId) ? [index] : [])),
+    own: groups.flatMap((ids, index) => (names.some((name) => ids.includes(name)) ? [index] : [])),
   };
 }
 

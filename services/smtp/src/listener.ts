@@ -1,7 +1,14 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { formatReply, type SmtpReply } from '@stoa/mail';
 import { StoaError } from '@stoa/plugin-sdk';
-import { type Address, type AddressBlocks, formatAddress } from '@stoa/service-kit';
+import {
+  type Address,
+  type AddressBlocks,
+  type Elsewhere,
+  formatAddress,
+  type Listen,
+  type Listening,
+} from '@stoa/service-kit';
 import type { ListenerConfig } from './config.ts';
 import { SmtpConnection } from './connection.ts';
 import type { SmtpContext } from './context.ts';
@@ -31,49 +38,52 @@ export class SmtpListener {
   readonly #context: SmtpContext;
   readonly #counter: ConnectionCounter;
   readonly #blocks: AddressBlocks;
-  readonly #server: Server;
+  readonly #listen: Listen;
+  #listening: Listening | undefined;
   readonly connections = new Set<SmtpConnection>();
   #closed = false;
   #allGone: (() => void) | undefined;
 
-  constructor(context: SmtpContext, config: ListenerConfig, counter: ConnectionCounter, blocks: AddressBlocks) {
+  constructor(
+    context: SmtpContext,
+    config: ListenerConfig,
+    counter: ConnectionCounter,
+    blocks: AddressBlocks,
+    listen: Listen,
+  ) {
     this.config = config;
     this.#context = context;
     this.#counter = counter;
     this.#blocks = blocks;
-    this.#server = createServer({ pauseOnConnect: false }, (socket) => this.#accept(socket));
+    this.#listen = listen;
   }
 
   /** Resolves to the address that was bound. */
   async listen(): Promise<Address> {
     const { listen, name } = this.config;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(listen.port, listen.host, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    }).catch((error: NodeJS.ErrnoException) => {
-      throw new StoaError(
-        'unavailable',
-        `smtp: cannot listen on ${formatAddress(listen)} for ${name}: ${error.message}; change smtp.listeners`,
-        {
-          cause: error,
-        },
-      );
-    });
-    const { port } = this.#server.address() as { port: number };
-    return { host: listen.host, port };
+    const port = { service: 'smtp', name, listen } as const;
+    this.#listening = await this.#listen(port, (socket, elsewhere) => this.#accept(socket, elsewhere)).catch(
+      (error) => {
+        throw new StoaError(
+          'unavailable',
+          `smtp: cannot listen on ${formatAddress(listen)} for ${name}: ${error.message}; change smtp.listeners`,
+          {
+            cause: error,
+          },
+        );
+      },
+    );
+    return this.#listening.address;
   }
 
   get sessions(): number {
     return this.connections.size;
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, elsewhere: Elsewhere): void {
     const remote = (socket.remoteAddress ?? '').replace(/^::ffff:/i, '');
     socket.on('error', () => socket.destroy());
-    if (this.#isFull(remote)) {
+    if (this.#isFull(remote, elsewhere)) {
       this.#refuse(socket, TOO_MANY_CONNECTIONS);
       return;
     }
@@ -91,11 +101,11 @@ export class SmtpListener {
     });
   }
 
-  #isFull(remote: string): boolean {
+  #isFull(remote: string, elsewhere: Elsewhere): boolean {
     const { config } = this.#context;
     return (
-      this.#counter.total >= config['max-connections'] ||
-      this.#counter.of(remote) >= config['max-connections-per-address']
+      this.#counter.total + elsewhere.total >= config['max-connections'] ||
+      this.#counter.of(remote) + elsewhere.ofAddress >= config['max-connections-per-address']
     );
   }
 
@@ -126,7 +136,7 @@ export class SmtpListener {
   /** Takes no new clients, lets those here finish their message; ends at the latest when the signal aborts. */
   async drain(signal: AbortSignal): Promise<void> {
     this.#closed = true;
-    this.#server.close();
+    this.#listening?.close();
     for (const connection of this.connections) connection.drain();
     if (this.connections.size > 0 && !signal.aborted) {
       await new Promise<void>((resolve) => {
@@ -138,7 +148,7 @@ export class SmtpListener {
 
   stop(): void {
     this.#closed = true;
-    this.#server.close();
+    this.#listening?.close();
     for (const connection of this.connections) connection.destroy();
   }
 }

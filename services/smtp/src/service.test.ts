@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import type { Client, coordinator, storage } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { EventListener, Logger, Service, ServiceContext } from '@stoa/service-kit';
+import { listenHere } from '@stoa/service-kit';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type SmtpConfig, smtpConfig } from './config.ts';
 import { smtpModule } from './service.ts';
@@ -93,6 +94,7 @@ async function start(world = new World()) {
     },
     certificates: { available: false, secureContext: () => undefined, onChange: () => () => {} },
     now: Date.now,
+    listen: listenHere,
   } as unknown as ServiceContext<SmtpConfig>;
   const service = await smtpModule.create(context);
   running.push(service);

@@ -50,7 +50,9 @@ export const smtpModule = defineService({
       now,
     });
     const counter = new ConnectionCounter();
-    const listeners = config.listeners.map((listener) => new SmtpListener(shared, listener, counter, blocks));
+    const listeners = config.listeners.map(
+      (listener) => new SmtpListener(shared, listener, counter, blocks, context.listen),
+    );
     const outbound = createOutbound({
       config: config.outbound,
       node,

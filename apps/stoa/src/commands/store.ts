@@ -29,6 +29,7 @@ async function openStores(document: ConfigDocument): Promise<OpenStores> {
     document,
     {
       id: node.id,
+      name: node.id,
       incarnation: Date.now(),
       clusterId: node['cluster-id'],
       hostname: node.hostname,

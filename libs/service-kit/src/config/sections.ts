@@ -4,6 +4,9 @@ import { address, duration, path } from './types.ts';
 
 const SERVICE_NAMES = ['smtp', 'imap', 'store-router', 'coordinator', 'roles'] as const;
 
+/** Beyond the cores of today's machines; a typing error starts no thousand processes. */
+const MAX_WORKERS = 256;
+
 export const nodeSection = z.strictObject({
   id: z
     .string()
@@ -27,6 +30,12 @@ export const nodeSection = z.strictObject({
     .default('stoa')
     .describe('Name of the cluster. Messages of other clusters on the same bus are skipped.'),
   'drain-timeout': duration().prefault('30s').describe('Longest time that a clean stop waits for work under way.'),
+  workers: z
+    .union([z.int().min(1).max(MAX_WORKERS), z.literal('auto')])
+    .default(1)
+    .describe(
+      'Processes that `stoa start` runs side by side on one data directory, behind the same listeners; "auto": one for each core. Each is a node of the cluster, "ID-1" and on.',
+    ),
 });
 
 export const telemetrySection = z.strictObject({

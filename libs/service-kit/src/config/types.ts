@@ -38,6 +38,24 @@ export function parseAddress(text: string): Address | undefined {
   return { host: (match[1] ?? match[2]) as string, port };
 }
 
+/** A Unix domain socket: reached only from this machine, and by who may enter its folder. */
+export interface SocketPath {
+  path: string;
+}
+
+/** Where a server listens and a client connects to. */
+export type Endpoint = Address | SocketPath;
+
+/** As gRPC and messages write it: "127.0.0.1:2070" or "unix:/run/stoa/1.sock". */
+export function formatEndpoint(endpoint: Endpoint): string {
+  return 'path' in endpoint ? `unix:${endpoint.path}` : formatAddress(endpoint);
+}
+
+/** Whether nothing outside this machine can reach it. */
+export function isLocal(endpoint: Endpoint): boolean {
+  return 'path' in endpoint || isLoopback(endpoint.host);
+}
+
 export function formatAddress(address: Address): string {
   return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }

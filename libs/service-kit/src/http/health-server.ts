@@ -1,6 +1,8 @@
+import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenOptions } from 'node:net';
 import { StoaError, toStoaError } from '@stoa/plugin-sdk';
-import { type Address, formatAddress } from '../config/types.ts';
+import { type Address, type Endpoint, formatEndpoint } from '../config/types.ts';
 
 export interface HealthSource {
   /** Checks of the services, by name; each rejects with the cause when its service cannot work. */
@@ -33,20 +35,27 @@ export class HealthServer {
     this.#server.maxConnections = 256;
   }
 
-  async listen(address: Address): Promise<Address> {
+  /** Resolves to where it listens, with the port that was bound. */
+  async listen<E extends Endpoint = Address>(endpoint: E): Promise<E> {
+    // What a process left that was killed is in the way.
+    if ('path' in endpoint) await rm(endpoint.path, { force: true });
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(address.port, address.host, () => {
+      this.#server.listen(listenOptions(endpoint), () => {
         this.#server.off('error', reject);
         resolve();
       });
     }).catch((error: Error) => {
-      throw new StoaError('unavailable', `http.listen: cannot listen on ${formatAddress(address)}: ${error.message}`, {
-        cause: error,
-      });
+      throw new StoaError(
+        'unavailable',
+        `http.listen: cannot listen on ${formatEndpoint(endpoint)}: ${error.message}`,
+        {
+          cause: error,
+        },
+      );
     });
     const { port } = this.#server.address() as { port: number };
-    return { host: address.host, port };
+    return 'path' in endpoint ? endpoint : { ...endpoint, port };
   }
 
   async close(): Promise<void> {
@@ -87,6 +96,11 @@ export class HealthServer {
     const status = this.#source.draining() ? 'draining' : !ready ? 'not ready' : isWhole ? 'ready' : 'degraded';
     send(response, ready ? 200 : 503, { status, services, ...(isWhole ? {} : { degraded }) });
   }
+}
+
+/** A socket in a folder is this process's own, also where it is one of several workers that share their listeners. */
+function listenOptions(endpoint: Endpoint): ListenOptions {
+  return 'path' in endpoint ? { path: endpoint.path, exclusive: true } : { host: endpoint.host, port: endpoint.port };
 }
 
 async function within<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {

@@ -41,7 +41,7 @@ function setUp() {
     ['imap', service('imap', 3)],
   ]);
   const drain = new NodeDrain({
-    nodeId: '2',
+    names: ['2-1', '2'],
     services,
     timeoutMs: 10_000,
     client: {

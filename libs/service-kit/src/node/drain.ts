@@ -5,7 +5,8 @@ import type { Service, ServiceName } from '../service.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface NodeDrainOptions {
-  nodeId: string;
+  /** What an order may call this node: its id, and the name that it shares with the other workers. */
+  names: readonly string[];
   /** Services of this process, those that need others last. */
   services: ReadonlyMap<ServiceName, Service>;
   /** Longest time that work under way is waited for. */
@@ -36,7 +37,7 @@ export class NodeDrain {
     this.#options = options;
     this.#unsubscribe = options.events.subscribe({
       event: ({ kind }) => {
-        if (kind?.$case === 'nodeDrainRequested' && kind.value.nodeId === options.nodeId) void this.drain();
+        if (kind?.$case === 'nodeDrainRequested' && options.names.includes(kind.value.nodeId)) void this.drain();
       },
       // The coordinator may be another one now, which does not know.
       gap: () => {

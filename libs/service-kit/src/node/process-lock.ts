@@ -5,16 +5,17 @@ import { StoaError } from '@stoa/plugin-sdk';
 /**
  * Takes the data folder for this node and these services, so that a second start of the same says what is the matter
  * instead of getting in the way. Several processes of one node may share a folder when their services differ. A lock whose
- * process is gone is taken over. Returns what releases it.
+ * process is gone is taken over. Returns what releases it. `worker`: the number of one of several that share the folder,
+ * each with a lock of its own beside that of who started them.
  */
-export function lockDataDirectory(folder: string, services: readonly string[]): () => void {
+export function lockDataDirectory(folder: string, services: readonly string[], worker?: number): () => void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const taken: string[] = [];
   const release = () => {
     for (const path of taken.splice(0)) remove(path);
   };
   for (const service of services) {
-    const path = join(folder, `${service}.lock`);
+    const path = join(folder, worker === undefined ? `${service}.lock` : `${service}-${worker}.lock`);
     try {
       take(path, service, folder);
     } catch (error) {

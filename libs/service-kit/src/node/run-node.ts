@@ -7,6 +7,7 @@ import { formatAddress } from '../config/types.ts';
 import { CoordinatorEventClient } from '../events/event-client.ts';
 import { scopedEvents } from '../events/scoped-events.ts';
 import { HealthServer } from '../http/health-server.ts';
+import { listenHere } from '../net/listen.ts';
 import { DriverHost } from '../plugins/host.ts';
 import { ContractServer } from '../server/grpc-server.ts';
 import type { NodeInfo, Service, ServiceContext, ServiceModule, ServiceName } from '../service.ts';
@@ -21,6 +22,7 @@ import { NodeDrain } from './drain.ts';
 import { lockDataDirectory } from './process-lock.ts';
 import { certificateSharing, showsCertificates } from './sharing.ts';
 import { startOrder } from './start-order.ts';
+import { type WorkerContext, workerHttpSocket, workerId } from './worker-place.ts';
 
 export interface NodeOptions {
   document: ConfigDocument;
@@ -30,6 +32,8 @@ export interface NodeOptions {
   services: readonly ServiceName[];
   version: string;
   demo?: boolean;
+  /** Where this process is one of several workers of the node. */
+  worker?: WorkerContext;
   /** In place of JSON lines on standard output. */
   logger?: Logger;
 }
@@ -74,12 +78,13 @@ class CleanUp {
 
 /** Starts services as a node. When something fails, what was started is stopped again and the error is thrown. */
 export async function runNode(options: NodeOptions): Promise<RunningNode> {
-  const { document, modules, services, version } = options;
+  const { document, modules, services, version, worker } = options;
   document.checkSectionNames(sectionNames(modules.map((module) => module.name)));
   const core = document.core();
   const configs = new Map(modules.map((module) => [module.name, document.section(module.name, module.configSchema)]));
   const info: NodeInfo = {
-    id: core.node.id,
+    id: worker === undefined ? core.node.id : workerId(core.node.id, worker.number),
+    name: core.node.id,
     incarnation: Date.now(),
     clusterId: core.node['cluster-id'],
     hostname: core.node.hostname,
@@ -107,11 +112,11 @@ interface Start extends NodeOptions {
 }
 
 async function start(given: Start): Promise<RunningNode> {
-  const { document, modules, services, core, configs, info, logger, cleanUp } = given;
-  cleanUp.add('lock', lockDataDirectory(info.dataDirectory, services));
+  const { document, modules, services, core, configs, info, logger, cleanUp, worker } = given;
+  cleanUp.add('lock', lockDataDirectory(info.dataDirectory, services, worker?.number));
   const telemetry = startTelemetry({ config: core.telemetry, nodeId: info.id, version: info.version, services });
   cleanUp.add('telemetry', () => telemetry.shutdown());
-  const drivers = new DriverHost(document, info, logger);
+  const drivers = new DriverHost(document, info, logger, worker);
   cleanUp.add('drivers', () => drivers.close());
   const certificates = new FileCertificateStore(
     certificateFiles(core, document.folder),
@@ -154,7 +159,9 @@ async function start(given: Start): Promise<RunningNode> {
       draining: () => leaving,
       handleMetrics: (request, response) => telemetry.handleMetrics(request, response),
     });
-    addresses['http'] = formatAddress(await http.listen(core.http.listen));
+    // Who started the workers answers at the address, for them all.
+    if (worker === undefined) addresses['http'] = formatAddress(await http.listen(core.http.listen));
+    else await http.listen({ path: workerHttpSocket(worker.folder, worker.number) });
     cleanUp.add('http', () => http.close());
   }
 
@@ -162,7 +169,16 @@ async function start(given: Start): Promise<RunningNode> {
   for (const module of order) {
     const service = await enterService(module.name, () =>
       module.create(
-        contextOf(module, { info, logger, channels, events, certificates, drivers, config: configs.get(module.name) }),
+        contextOf(module, {
+          info,
+          logger,
+          channels,
+          events,
+          certificates,
+          drivers,
+          listen: worker?.listen ?? listenHere,
+          config: configs.get(module.name),
+        }),
       ),
     );
     running.set(module.name, service);
@@ -226,7 +242,7 @@ async function start(given: Start): Promise<RunningNode> {
     server?.setServing(false);
   };
   const drain = new NodeDrain({
-    nodeId: info.id,
+    names: [info.id, info.name],
     services: new Map(order.map((module) => [module.name, running.get(module.name) as Service])),
     timeoutMs: core.node['drain-timeout'],
     client: coordinatorClient,
@@ -281,7 +297,7 @@ function degradations(
   return missing;
 }
 
-type Parts = Pick<ServiceContext<unknown>, 'config'> & {
+type Parts = Pick<ServiceContext<unknown>, 'config' | 'listen'> & {
   info: NodeInfo;
   logger: Logger;
   channels: Channels;
@@ -299,6 +315,7 @@ function contextOf(module: ServiceModule, parts: Parts): ServiceContext<unknown>
     events: scopedEvents(parts.events, module.name),
     certificates: parts.certificates,
     driver: (kind) => parts.drivers.get(kind),
+    listen: parts.listen,
     now: Date.now,
   };
 }

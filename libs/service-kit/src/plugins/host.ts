@@ -1,10 +1,22 @@
 import { type DriverContext, type DriverKind, type InnerStore, StoaError, type StoreAccess } from '@stoa/plugin-sdk';
 import type { ConfigDocument } from '../config/load.ts';
+import type { WorkerPlace } from '../node/worker-place.ts';
 import type { NodeInfo } from '../service.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { guardDriver } from './guard.ts';
+import { openRemote } from './remote/factory.ts';
 import { openDriver, readDriverSection, readInnerSection } from './section.ts';
 
 export { readDriverSection } from './section.ts';
+
+const SHARED_TIMES = { timeout: 30_000, 'connect-timeout': 10_000 };
+
+/** What one process has open for all workers of this node. */
+async function openShared<K extends DriverKind>(kind: K, name: string, path: string): Promise<OpenDriver<K>> {
+  const target = { address: { path }, tls: undefined, config: {}, ...SHARED_TIMES };
+  const { driver, capabilities } = await openRemote(kind, target);
+  return { name, driver: guardDriver(kind, name, driver), capabilities: { ...capabilities, shared: 'host' } };
+}
 
 export type OpenDriver<K extends DriverKind> = InnerStore<K>;
 
@@ -13,14 +25,16 @@ export class DriverHost {
   readonly #document: ConfigDocument;
   readonly #node: NodeInfo;
   readonly #logger: Logger;
+  readonly #worker: WorkerPlace | undefined;
   readonly #open = new Map<DriverKind, Promise<OpenDriver<DriverKind>>>();
   /** The kinds whose stores the composite of a kind is made of. */
   readonly #uses = new Map<DriverKind, Set<DriverKind>>();
 
-  constructor(document: ConfigDocument, node: NodeInfo, logger: Logger) {
+  constructor(document: ConfigDocument, node: NodeInfo, logger: Logger, worker?: WorkerPlace) {
     this.#document = document;
     this.#node = node;
     this.#logger = logger;
+    this.#worker = worker;
   }
 
   get<K extends DriverKind>(kind: K): Promise<OpenDriver<K>> {
@@ -41,7 +55,15 @@ export class DriverHost {
 
   async #create<K extends DriverKind>(kind: K): Promise<OpenDriver<K>> {
     const section = await readDriverSection(this.#document, kind);
-    return openDriver(section, this.#context(kind, section.name, section.path));
+    const socket = this.#worker?.shared[kind];
+    if (socket !== undefined) return openShared(kind, section.name, socket);
+    const opened = await openDriver(section, this.#context(kind, section.name, section.path));
+    if (this.#worker === undefined || opened.capabilities.shared !== 'process') return opened;
+    await opened.driver.close();
+    throw new StoaError(
+      'invalid-configuration',
+      `[${kind}] driver ${section.name}: every worker would have a ${kind} store of its own; set node.workers to 1, or name another driver`,
+    );
   }
 
   /** `path`: the section of the driver, which is the node's store of the kind `root` or a part of it. */

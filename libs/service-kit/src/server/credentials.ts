@@ -2,7 +2,7 @@ import { checkServerIdentity } from 'node:tls';
 import { type ChannelCredentials, credentials, experimental, ServerCredentials } from '@grpc/grpc-js';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { CoreConfig } from '../config/sections.ts';
-import { type Address, formatAddress, isLoopback } from '../config/types.ts';
+import { type Endpoint, formatEndpoint, isLocal } from '../config/types.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { WatchedCertificates } from './watched-certificates.ts';
 
@@ -16,22 +16,22 @@ export interface CredentialsOptions {
   logger?: Logger;
 }
 
-function refusePlain(address: Address, tlsKey: string): void {
-  if (isLoopback(address.host)) return;
+function refusePlain(endpoint: Endpoint, tlsKey: string): void {
+  if (isLocal(endpoint)) return;
   throw new StoaError(
     'invalid-configuration',
-    `${formatAddress(address)} is reached over the network, which needs ${tlsKey}; make the files with \`stoa cluster init-ca\` and \`stoa cluster issue\``,
+    `${formatEndpoint(endpoint)} is reached over the network, which needs ${tlsKey}; make the files with \`stoa cluster init-ca\` and \`stoa cluster issue\``,
   );
 }
 
 /** Mutual TLS where it is configured; plain text on loopback only. Files that change count for new connections. */
 export function serverCredentials(
   tls: ClusterTls | undefined,
-  address: Address,
+  endpoint: Endpoint,
   { tlsKey = 'cluster.tls', logger }: CredentialsOptions = {},
 ): ServerCredentials {
   if (tls === undefined) {
-    refusePlain(address, tlsKey);
+    refusePlain(endpoint, tlsKey);
     return ServerCredentials.createInsecure();
   }
   const watched = new WatchedCertificates(tls, { tlsKey, logger });
@@ -41,15 +41,16 @@ export function serverCredentials(
 /** The same from the other side. */
 export function channelCredentials(
   tls: ClusterTls | undefined,
-  address: Address,
+  endpoint: Endpoint,
   { tlsKey = 'cluster.tls', logger }: CredentialsOptions = {},
 ): ChannelCredentials {
   if (tls === undefined) {
-    refusePlain(address, tlsKey);
+    refusePlain(endpoint, tlsKey);
     return credentials.createInsecure();
   }
   const watched = new WatchedCertificates(tls, { tlsKey, logger });
   return experimental.createCertificateProviderChannelCredentials(watched, watched, {
-    checkServerIdentity: (_, certificate) => checkServerIdentity(address.host, certificate),
+    checkServerIdentity: (_, certificate) =>
+      checkServerIdentity('path' in endpoint ? 'localhost' : endpoint.host, certificate),
   });
 }

@@ -7,7 +7,7 @@ import { MAX_MESSAGE_BYTES, serveContract } from '@stoa/contracts';
 import { isStoaError, StoaError } from '@stoa/plugin-sdk';
 import { HealthImplementation } from 'grpc-health-check';
 import type { CoreConfig } from '../config/sections.ts';
-import { type Address, formatAddress } from '../config/types.ts';
+import { type Address, type Endpoint, formatEndpoint } from '../config/types.ts';
 import type { ContractBinding } from '../service.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { enterService } from '../telemetry/service-scope.ts';
@@ -61,22 +61,22 @@ export class ContractServer {
     this.#logger.error({ error, method }, 'a call failed');
   }
 
-  /** Resolves to the address that was bound. `what` names the server in messages. */
-  async listen(address: Address, tls: CoreConfig['cluster']['tls'], what = 'cluster.listen'): Promise<Address> {
-    const credentials = serverCredentials(tls, address, { logger: this.#logger });
+  /** Resolves to where it listens, with the port that was bound. `what` names the server in messages. */
+  async listen<E extends Endpoint = Address>(endpoint: E, tls: CoreConfig['cluster']['tls'], what = 'cluster.listen') {
+    const credentials = serverCredentials(tls, endpoint, { logger: this.#logger });
     const port = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(formatAddress(address), credentials, (error, bound) => {
+      this.#server.bindAsync(formatEndpoint(endpoint), credentials, (error, bound) => {
         if (error === null) resolve(bound);
         else
           reject(
-            new StoaError('unavailable', `${what}: cannot listen on ${formatAddress(address)}: ${error.message}`, {
+            new StoaError('unavailable', `${what}: cannot listen on ${formatEndpoint(endpoint)}: ${error.message}`, {
               cause: error,
             }),
           );
       });
     });
     this.#listening = true;
-    return { host: address.host, port };
+    return 'path' in endpoint ? endpoint : { ...endpoint, port };
   }
 
   setServing(serving: boolean): void {

@@ -5,6 +5,8 @@ import type { Logger, LogLevel } from './logger.ts';
 export interface LoggerOptions {
   level: LogLevel;
   nodeId: string;
+  /** Number of one of several workers of a node. */
+  worker?: number | undefined;
   /** Where the lines go; standard output by default. */
   destination?: { write(line: string): void };
 }
@@ -17,7 +19,7 @@ export function createLogger(options: LoggerOptions): Logger {
   const writer = pino(
     {
       level: 'debug',
-      base: { node: options.nodeId },
+      base: { node: options.nodeId, ...(options.worker === undefined ? {} : { worker: options.worker }) },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },

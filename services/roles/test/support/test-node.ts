@@ -40,8 +40,8 @@ export function testNode(
   }: { role?: string; config?: object; events?: FakeEvents } = {},
 ) {
   const process = clock.process();
-  const parsed = rolesConfig.parse(config);
-  const kinds = roleKinds(parsed, id);
+  const parsed = rolesConfig.parse({ 'index-delay': '500ms', ...config });
+  const kinds = roleKinds(parsed, [id]);
   const runners = kinds
     .filter(({ name }) => name === role)
     .flatMap((kind) =>
@@ -83,7 +83,7 @@ export async function testService(maintenance: FakeMaintenance, config: object =
   };
   const context = {
     config: rolesConfig.parse(config),
-    node: { id, incarnation: 1 },
+    node: { id, name: id, incarnation: 1 },
     logger,
     events,
     client: () => maintenance.client(),

@@ -103,8 +103,8 @@ export class GroupCommit {
     let lastFailure: StoaError | undefined;
     for (let round = 1; batch.length > 0; round++) {
       try {
-        // The first round trusts what is cached: the commit's condition proves it right, or the second round reads.
-        const view = await (round === 1 ? this.#cache.known(this.#accountId) : this.#cache.current(this.#accountId));
+        // The first round may trust what is cached: the commit's condition proves it right, or the second round reads.
+        const view = await (round === 1 ? this.#cache.likely(this.#accountId) : this.#cache.current(this.#accountId));
         const applied = tried.find((attempt) => hasNonce(view.state, attempt.nonce));
         if (applied !== undefined) return settle(applied.outcomes);
         // A condition of one operation that never holds must not be the end of the others.
@@ -202,6 +202,7 @@ export class GroupCommit {
     }
     for (const [mailboxId, status] of changes.statuses) view.setStatus(mailboxId, status ?? undefined);
     this.#cache.keep(view);
+    this.#cache.provedRight();
     return undefined;
   }
 

@@ -10,9 +10,12 @@ import {
   toStoaError,
 } from '@stoa/plugin-sdk';
 import { satisfies, validRange } from 'semver';
-import { formatAddress } from '../../config/types.ts';
+import { type Endpoint, formatEndpoint } from '../../config/types.ts';
 import { channelCredentials } from '../../server/credentials.ts';
 import type { RemoteConfig } from './factory.ts';
+
+/** Where a driver is, beyond what a configuration can say: also a socket of this machine. */
+export type RemoteTarget = Omit<RemoteConfig, 'address'> & { address: Endpoint };
 
 /** Octets of the largest message: a commit and the answer to a `get` may each be larger than what services send each other. */
 export const MAX_PLUGIN_MESSAGE_BYTES = 64 * 1024 * 1024;
@@ -27,16 +30,16 @@ export const STREAM_TIMEOUT_MS = 600_000;
 export class RemoteConnection {
   readonly closing = new AbortController();
   readonly #kind: DriverKind;
-  readonly #config: RemoteConfig;
+  readonly #config: RemoteTarget;
   readonly #name: string;
   readonly #channel: ReturnType<typeof createChannel>;
   readonly #plugin: Client<typeof plugin.plugin.PluginServiceDefinition>;
   #configured: Promise<void> | undefined;
 
-  constructor(kind: DriverKind, config: RemoteConfig) {
+  constructor(kind: DriverKind, config: RemoteTarget) {
     this.#kind = kind;
     this.#config = config;
-    this.#name = formatAddress(config.address);
+    this.#name = formatEndpoint(config.address);
     const credentials = channelCredentials(config.tls, config.address, { tlsKey: `${kind}.tls` });
     this.#channel = createChannel(this.#name, credentials, {
       'grpc.max_receive_message_length': MAX_PLUGIN_MESSAGE_BYTES,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { address, duration } from '../../config/types.ts';
 import { RemoteBlobStore } from './blob-client.ts';
 import { RemoteBus } from './bus-client.ts';
-import { RemoteConnection } from './connection.ts';
+import { RemoteConnection, type RemoteTarget } from './connection.ts';
 import { RemoteDataStore } from './data-client.ts';
 import { RemoteMemoryStore } from './memory-client.ts';
 import { RemoteSearchStore } from './search-client.ts';
@@ -46,20 +46,30 @@ export function remoteDriver<K extends DriverKind>(kind: K, folder: string): Dri
     },
     async create(config) {
       const { tls } = config;
-      const connection = new RemoteConnection(kind, {
+      const opened = await openRemote(kind, {
         ...config,
         tls: tls && { ca: resolve(folder, tls.ca), cert: resolve(folder, tls.cert), key: resolve(folder, tls.key) },
       });
-      try {
-        const described = await connection.open();
-        capabilities = described;
-        return makeDriver(kind, connection, described) as DriverKinds[K]['driver'];
-      } catch (error) {
-        await connection.close();
-        throw error;
-      }
+      capabilities = opened.capabilities;
+      return opened.driver;
     },
   };
+}
+
+/** Connects to a driver that another process serves, and hands over its configuration. */
+export async function openRemote<K extends DriverKind>(
+  kind: K,
+  target: RemoteTarget,
+): Promise<{ driver: DriverKinds[K]['driver']; capabilities: DriverKinds[K]['capabilities'] }> {
+  const connection = new RemoteConnection(kind, target);
+  try {
+    const capabilities = await connection.open();
+    const driver = makeDriver(kind, connection, capabilities) as DriverKinds[K]['driver'];
+    return { driver, capabilities: capabilities as DriverKinds[K]['capabilities'] };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
 }
 
 function makeDriver(kind: DriverKind, connection: RemoteConnection, capabilities: object) {

@@ -8,7 +8,7 @@ import {
   type DriverKinds,
   StoaError,
 } from '@stoa/plugin-sdk';
-import { type Address, formatAddress } from '../../config/types.ts';
+import { type Endpoint, formatEndpoint } from '../../config/types.ts';
 import type { ClusterTls } from '../../server/credentials.ts';
 import { ContractServer } from '../../server/grpc-server.ts';
 import { bind } from '../../service.ts';
@@ -20,15 +20,15 @@ import { serveStore } from './serve-store.ts';
 
 export interface ServePluginOptions<K extends DriverKind> {
   factory: DriverFactory<K>;
-  listen: Address;
-  /** Mutual TLS; needed beyond loopback. */
+  listen: Endpoint;
+  /** Mutual TLS; needed beyond this machine. */
   tls?: ClusterTls | undefined;
   context: DriverContext;
   logger: Logger;
 }
 
 export interface ServedPlugin {
-  /** "host:port". */
+  /** "host:port", or "unix:" with a path. */
   readonly address: string;
   /** Ends calls under way within two seconds, then closes the driver. */
   stop(): Promise<void>;
@@ -59,7 +59,7 @@ export async function servePlugin<K extends DriverKind>(options: ServePluginOpti
   });
   const [definition, implementation] = serveStore(factory.kind, () => configured.driver);
   add(definition, implementation);
-  const address = formatAddress(await server.listen(listen, tls, 'the plugin'));
+  const address = formatEndpoint(await server.listen(listen, tls, 'the plugin'));
   server.setServing(true);
   return {
     address,
