@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { cpuOf, memoryOf, processTree, writtenBy } from './process-tree.ts';
+import { cpuOf, memoryOf, processTree, runTimeOf, writtenBy } from './process-tree.ts';
 
 describe.skipIf(process.platform !== 'linux')('the processes of a server', () => {
   it('are the first and all that descend from it', async () => {
@@ -22,7 +22,7 @@ describe.skipIf(process.platform !== 'linux')('the processes of a server', () =>
     const child = spawn('true');
     const pid = child.pid as number;
     await once(child, 'exit');
-    for (const of of [memoryOf, cpuOf, writtenBy]) {
+    for (const of of [memoryOf, cpuOf, runTimeOf, writtenBy]) {
       expect(of([pid])).toBe(0);
       expect(of([process.pid, pid])).toBeGreaterThanOrEqual(0);
     }

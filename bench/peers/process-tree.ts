@@ -56,6 +56,23 @@ export function writtenBy(pids: readonly number[]): number {
   return octets;
 }
 
+/**
+ * Time that the threads of processes have run so far, in microseconds: finer than `cpuOf`, for short works, but without what threads
+ * used that have ended.
+ */
+export function runTimeOf(pids: readonly number[]): number {
+  let micros = 0;
+  for (const pid of pids) {
+    try {
+      for (const thread of readdirSync(`/proc/${pid}/task`))
+        micros += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1000;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return micros;
+}
+
 /** Processor time of processes so far, in milliseconds; those that ended meanwhile count for nothing. */
 export function cpuOf(pids: readonly number[]): number {
   let ms = 0;

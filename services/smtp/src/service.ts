@@ -14,6 +14,7 @@ import type { SmtpContext } from './context.ts';
 import { ConnectionCounter, SmtpListener } from './listener.ts';
 import { createMetrics } from './metrics.ts';
 import { createOutbound } from './outbound/index.ts';
+import { randomPool } from './random-pool.ts';
 
 /** SMTP, submission and LMTP listeners, and the sender of the outbound queue. */
 export const smtpModule = defineService({
@@ -42,7 +43,7 @@ export const smtpModule = defineService({
       logger,
       now,
       metrics: createMetrics(),
-      random: randomBytes,
+      random: randomPool(),
     };
     const blocks = new AddressBlocks({
       check: async (address, timeoutMs) => (await directory.checkAddress({ address }, { timeoutMs })).blockedUntil,

@@ -12,6 +12,7 @@ import { Directory } from './directory/directory.ts';
 import { directoryService } from './directory/service.ts';
 import { Leases } from './lease/leases.ts';
 import type { MailContext } from './mail/context.ts';
+import { IndexPace } from './mail/index-pace.ts';
 import { messageStructure, messageText } from './mail/message-text.ts';
 import { mailService } from './mail/service.ts';
 import { maintenanceService } from './maintenance/service.ts';
@@ -88,7 +89,14 @@ export const storeRouterModule = defineService({
       accounts,
       directory,
       blobs: blob.driver,
-      index: { accounts, blobs: blob.driver, search: search.driver, extractText: messageText, logger },
+      index: {
+        accounts,
+        blobs: blob.driver,
+        search: search.driver,
+        extractText: messageText,
+        pace: new IndexPace(),
+        logger,
+      },
       leases: new Leases(store, now),
       queue,
       stores: [

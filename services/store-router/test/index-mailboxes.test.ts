@@ -7,13 +7,15 @@ import { MemoryBlobStore } from './support/memory-blob-store.ts';
 import { MemoryDataStore } from './support/memory-data-store.ts';
 import { MemorySearchStore } from './support/memory-search-store.ts';
 import { append, call, newAccount, open, testRouter } from './support/router.ts';
+import { WrappedStore } from './support/wrapped-store.ts';
 
 const Field = storage.TextTerm_Field;
 
 async function setUp() {
   const search = new MemorySearchStore();
   const blobs = new MemoryBlobStore(Date.now);
-  const router = testRouter({ data: new MemoryDataStore(), blobs, search, newStructure: messageStructure });
+  const data = new WrappedStore(new MemoryDataStore());
+  const router = testRouter({ data, blobs, search, newStructure: messageStructure });
   const accountId = await newAccount(router);
   const { mailboxId } = (await open(router, accountId, 'INBOX')).state;
   const context = { accounts: router.accounts, blobs, search, extractText: messageText, logger: router.context.logger };
@@ -29,7 +31,7 @@ async function setUp() {
     );
     return { bounds: candidates![0]!.uids!.bounds, indexedToUid };
   };
-  return { router, blobs, accountId, mailboxId, search, index, find };
+  return { router, data, blobs, accountId, mailboxId, search, index, find };
 }
 
 const mail = (subject: string, text: string) =>
@@ -53,6 +55,21 @@ describe('indexMailboxes', () => {
     await append(router, accountId, 'INBOX', mail('third', 'Tage'));
     expect(await index()).toEqual({ mailboxes: 1, messages: 1 });
     expect((await find(Field.FIELD_BODY, 'tage')).bounds).toEqual([1, 1, 3, 3]);
+  });
+
+  it('makes one commit for an account with one mailbox that changed, and one more for each other', async () => {
+    const { router, data, accountId, index } = await setUp();
+    for (let i = 0; i < 3; i++) await append(router, accountId, 'INBOX', mail(`${i}`, 'text'));
+    const before = data.commits;
+    expect(await index()).toMatchObject({ messages: 3 });
+    data.commits = before;
+    await append(router, accountId, 'INBOX', mail('one', 'text'));
+    expect(await index()).toEqual({ mailboxes: 1, messages: 1 });
+    expect(data.commits - before).toBe(2);
+    await append(router, accountId, 'Archive', mail('two', 'text'));
+    await append(router, accountId, 'INBOX', mail('three', 'text'));
+    expect(await index()).toEqual({ mailboxes: 2, messages: 2 });
+    expect(data.commits - before).toBe(6);
   });
 
   it('takes out what was expunged, also when the change log was trimmed', async () => {

@@ -14,6 +14,7 @@ import { WrappedStore } from './support/wrapped-store.ts';
 class WatchedStore extends WrappedStore {
   script: ('before' | 'after')[] = [];
   largest = 0;
+  last: DataCommit = { conditions: [], mutations: [] };
 
   override async commit(commit: DataCommit): Promise<void> {
     const bytes = commit.mutations.reduce(
@@ -21,6 +22,7 @@ class WatchedStore extends WrappedStore {
       0,
     );
     this.largest = Math.max(this.largest, bytes);
+    this.last = commit;
     const step = this.script.shift();
     if (step === 'before') throw new StoaError('unavailable', 'down');
     await super.commit(commit);
@@ -47,6 +49,8 @@ describe('a small body', () => {
     const { data, outer, router, accountId, content } = await setUp();
     await deliverTo(router, accountId, 'body', { key: 'k' });
     expect([data.commits, data.gets, data.scans]).toEqual([1, 0, 0]);
+    // Account, mailbox, its newest chunk, message, link, idempotency key, and the two rows of the body; account, key and mark.
+    expect([data.last.mutations.length, data.last.conditions.length]).toEqual([8, 3]);
     await append(router, accountId, 'INBOX', 'appended');
     expect(data.commits).toBe(2);
     expect(outer.blobs.size).toBe(0);

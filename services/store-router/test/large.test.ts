@@ -157,4 +157,24 @@ describe('ten thousand messages', () => {
     // The one read is of the account's row, by which the chunks that this router has just written are known to be the newest.
     expect([store.gets, store.scans, store.commits]).toEqual([1, 0, 1]);
   });
+
+  it('are all there for a change that finds some of their chunks in memory and reads others', async () => {
+    const { router, accountId, mailboxId } = await setUp();
+    const all = { bounds: [1, 3 * COUNT] };
+    const copy = (uids: { bounds: number[] }) =>
+      router.mail.copyMessages({ accountId, mailboxId, uids, toMailbox: 'INBOX', move: false, knownModseq: 0 }, call());
+    await copy({ bounds: [1, COUNT] });
+    await copy({ bounds: [1, COUNT] });
+    // The router keeps some 128 chunks; these are 118, of which it has the newest half or more.
+    const copied = await router.mail.copyMessages(
+      { accountId, mailboxId, uids: all, toMailbox: 'Archive', move: false, knownModseq: 0 },
+      call(),
+    );
+    expect(copied.fromUids?.bounds).toEqual(all.bounds);
+    await router.mail.storeFlags(
+      { accountId, mailboxId, uids: all, mode: 1, flags: 1, keywords: [], knownModseq: 0 },
+      call(),
+    );
+    expect((await open(router, accountId, 'INBOX')).state).toMatchObject({ messages: 3 * COUNT, unseen: 0 });
+  });
 });

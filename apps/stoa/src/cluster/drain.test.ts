@@ -95,4 +95,27 @@ describe('the drain of a node', () => {
     const signal = AbortSignal.abort();
     await expect(cluster([{}], { signal }).run()).rejects.toMatchObject({ code: 'cancelled' });
   });
+
+  it('takes a node with workers for one: all are told by its name, and it ends with the last', async () => {
+    const worker = (nodeId: string, rest: object) => ({ nodeId, state: STATE_ALIVE, ...rest });
+    const looks = [
+      [worker('2-1', { sessions: 3 }), worker('2-2', { sessions: 2 }), worker('2-x', {}), worker('1', { sessions: 9 })],
+      [worker('2-1', drained), worker('2-2', { ...draining, sessions: 2 })],
+      [worker('2-1', { state: STATE_LEFT }), worker('2-2', { ...drained })],
+    ];
+    const orders: string[] = [];
+    const seen: number[] = [];
+    let look = 0;
+    const client = {
+      listMembers: async () =>
+        coordinator.ListMembersResponse.fromPartial({ members: looks[Math.min(look++, looks.length - 1)] ?? [] }),
+      publish: async ({ events }: coordinator.PublishRequest) => {
+        for (const { kind } of events) if (kind?.$case === 'nodeDrainRequested') orders.push(kind.value.nodeId);
+        return { missed: false };
+      },
+    } as unknown as Client<typeof coordinator.CoordinatorServiceDefinition>;
+    const { run } = cluster([], { client, progress: ({ sessions }) => seen.push(sessions) });
+    expect(await run()).toMatchObject({ node: '2', drained: true, sessions: 0 });
+    expect([orders, seen]).toEqual([['2'], [2, 0]]);
+  });
 });

@@ -22,9 +22,30 @@ const REPEAT_MS = 2_000;
 async function find({ client, node }: DrainOptions): Promise<MemberView> {
   const { members } = await client.listMembers({});
   const member = members.find(({ nodeId }) => nodeId === node);
-  if (member === undefined)
+  if (member !== undefined) return memberView(member);
+  const workers = members.filter(({ nodeId }) => isWorkerOf(node, nodeId)).map(memberView);
+  if (workers.length === 0)
     throw new StoaError('not-found', `there is no node ${node}; \`stoa cluster nodes\` lists them`);
-  return memberView(member);
+  return together(node, workers);
+}
+
+/** Workers of a node are called by its name and a number; all of them hear what the node is told. */
+function isWorkerOf(node: string, nodeId: string): boolean {
+  return nodeId.startsWith(`${node}-`) && /^\d+$/.test(nodeId.slice(node.length + 1));
+}
+
+/** The workers of a node as one: it is there while one of them is. */
+function together(node: string, workers: readonly MemberView[]): MemberView {
+  const isThere = ({ state }: MemberView) => state === 'alive' || state === 'suspect';
+  const there = workers.filter(isThere);
+  const some = there.length > 0 ? there : workers;
+  return {
+    ...(some[0] as MemberView),
+    node,
+    draining: some.every(({ draining }) => draining),
+    drained: some.every(({ drained }) => drained),
+    sessions: there.reduce((sum, { sessions }) => sum + sessions, 0),
+  };
 }
 
 /**

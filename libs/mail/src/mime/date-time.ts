@@ -105,14 +105,24 @@ function withoutComments(text: string): string {
   return result;
 }
 
+let lastSecond = Number.NaN;
+let lastZone = 0;
+let lastDate = '';
+
 /** `Mon, 1 Jan 2024 01:02:03 +0100`; `zone` in minutes east of UTC. Years 0 to 9999. */
 export function formatMailDate(epochMs: number, zone = 0): string {
+  const second = Math.floor(epochMs / 1000);
+  // A server writes the same second into many messages.
+  if (second === lastSecond && zone === lastZone) return lastDate;
   const date = new Date(epochMs + zone * 60_000);
   const east = Math.abs(zone);
   const offset = `${zone < 0 ? '-' : '+'}${two(Math.floor(east / 60))}${two(east % 60)}`;
   const time = `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}:${two(date.getUTCSeconds())}`;
   const year = String(date.getUTCFullYear()).padStart(4, '0');
-  return `${DAYS[date.getUTCDay()]}, ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${year} ${time} ${offset}`;
+  lastDate = `${DAYS[date.getUTCDay()]}, ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]} ${year} ${time} ${offset}`;
+  lastSecond = second;
+  lastZone = zone;
+  return lastDate;
 }
 
 function two(number: number): string {

@@ -10,13 +10,11 @@ export * from './message-parser.ts';
 export { parameter, parseContentType, parseDisposition } from './parameters.ts';
 export { QuotedPrintableDecoder } from './quoted-printable.ts';
 export * from './section.ts';
-export { StructureCursor } from './structure-cursor.ts';
 export * from './structure-error.ts';
 export {
   decodeEnvelope,
   decodeParts,
   decodeStructure,
-  openStructure,
   requireEnd,
   StoredStructure,
 } from './structure-reader.ts';

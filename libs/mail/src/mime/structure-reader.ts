@@ -17,18 +17,18 @@ import type { Envelope, EnvelopeAddress, MimePart } from './types.ts';
 
 /** All of it. Throws StructureError where the bytes are not of `encodeStructure`. */
 export function decodeStructure(bytes: Uint8Array): ParsedMessage {
-  const stored = openStructure(bytes);
+  const stored = new StoredStructure(bytes);
   return { size: stored.size, envelope: readEnvelope(stored), root: stored.root };
 }
 
 /** Only the envelope; the structure is not looked at. Throws StructureError. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  return readEnvelope(openStructure(bytes));
+  return readEnvelope(new StoredStructure(bytes));
 }
 
 /** Only the parts; the envelope is not looked at. Throws StructureError. */
 export function decodeParts(bytes: Uint8Array): MimePart {
-  return openStructure(bytes).root;
+  return new StoredStructure(bytes).root;
 }
 
 /** Stored octets whose sections were found, and nothing else looked at. What is asked for may throw a StructureError. */
@@ -36,17 +36,25 @@ export class StoredStructure implements MessageParts {
   readonly octets: Uint8Array;
   /** Octets of the message. */
   readonly size: number;
+  /** Where the sections begin and end. */
   readonly #envelope: number;
   readonly #envelopeEnd: number;
   readonly #parts: number;
   readonly #partsEnd: number;
   #root: MimePart | undefined;
 
-  constructor(octets: Uint8Array, size: number, envelope: [start: number, end: number], parts: [number, number]) {
+  /** Throws a StructureError. */
+  constructor(octets: Uint8Array) {
+    const version = checkedVersion(octets);
+    const cursor = new StructureCursor(octets, 1, octets.length);
     this.octets = octets;
-    this.size = size;
-    [this.#envelope, this.#envelopeEnd] = envelope;
-    [this.#parts, this.#partsEnd] = parts;
+    this.size = cursor.number();
+    this.#envelope = cursor.section();
+    this.#envelopeEnd = cursor.at;
+    this.#parts = cursor.section();
+    this.#partsEnd = cursor.at;
+    // What a newer revision appended is not ours to know.
+    if (version <= STRUCTURE_VERSION) requireEnd(cursor);
   }
 
   /** At the envelope. */
@@ -70,25 +78,15 @@ export class StoredStructure implements MessageParts {
   }
 }
 
-/** Finds the sections of stored octets. Throws StructureError. */
-export function openStructure(bytes: Uint8Array): StoredStructure {
-  const version = bytes[0];
+function checkedVersion(octets: Uint8Array): number {
+  const version = octets[0];
   if (version === undefined) throw new StructureError('corrupt', 'The stored structure is empty.');
-  if (!isReadable(version, STRUCTURE_VERSION)) {
-    if (version < STRUCTURE_VERSION) throw corrupt();
-    throw new StructureError(
-      'newer-version',
-      `The stored structure has version ${version}; ${STRUCTURE_VERSION} is known.`,
-    );
-  }
-  const cursor = new StructureCursor(bytes, 1, bytes.length);
-  const size = cursor.number();
-  const envelope = cursor.section();
-  const envelopeEnd = cursor.at;
-  const parts = cursor.section();
-  // What a newer revision appended is not ours to know.
-  if (version <= STRUCTURE_VERSION) requireEnd(cursor);
-  return new StoredStructure(bytes, size, [envelope, envelopeEnd], [parts, cursor.at]);
+  if (isReadable(version, STRUCTURE_VERSION)) return version;
+  if (version < STRUCTURE_VERSION) throw corrupt();
+  throw new StructureError(
+    'newer-version',
+    `The stored structure has version ${version}; ${STRUCTURE_VERSION} is known.`,
+  );
 }
 
 /** Nothing is left of what the cursor walks over. Throws StructureError. */

@@ -19,22 +19,33 @@ const LONGEST_WORD = Math.max(...WORDS.map((word) => word.length));
 
 /** Packs what was parsed for the message's row: some hundred bytes for ordinary mail. */
 export function encodeStructure(parsed: ParsedMessage): Uint8Array {
-  const envelope = new StructureWriter();
+  const { envelope, structure, whole } = WRITERS;
+  envelope.clear();
   envelope.envelope(parsed.envelope);
-  const structure = new StructureWriter();
+  structure.clear();
   structure.part(parsed.root, 0);
-  const whole = new StructureWriter();
+  whole.clear();
   whole.number(STRUCTURE_VERSION);
   whole.number(parsed.size);
   whole.bytes(envelope.written());
   whole.bytes(structure.written());
-  return Uint8Array.from(whole.written());
+  return new Uint8Array(whole.written());
 }
+
+/** A buffer that a message made larger than this is not kept for those after it. */
+const KEPT_BYTES = 64 * 1024;
 
 class StructureWriter {
   private buffer = Buffer.allocUnsafe(512);
   private length = 0;
 
+  /** Begins anew, in the same buffer. */
+  clear(): void {
+    this.length = 0;
+    if (this.buffer.length > KEPT_BYTES) this.buffer = Buffer.allocUnsafe(512);
+  }
+
+  /** Valid until the next change. */
   written(): Buffer {
     return this.buffer.subarray(0, this.length);
   }
@@ -167,6 +178,9 @@ class StructureWriter {
     }
   }
 }
+
+/** Used for one message after the other: a message is packed without a pause. */
+const WRITERS = { envelope: new StructureWriter(), structure: new StructureWriter(), whole: new StructureWriter() };
 
 function sameAddresses(left: readonly EnvelopeAddress[], right: readonly EnvelopeAddress[]): boolean {
   if (left === right) return true;

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +30,32 @@ it('a lock of a process that is gone is taken over', async () => {
   lockDataDirectory(path, [])();
   writeFileSync(join(path, 'imap.lock'), `${gone.pid}\n`);
   lockDataDirectory(path, ['imap'])();
+});
+
+it.runIf(process.platform === 'linux')(
+  'a lock of a process that has ended and is not waited for is taken over',
+  async () => {
+    const path = folder();
+    lockDataDirectory(path, [])();
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60']);
+    try {
+      const [pid] = (await once(parent.stdout, 'data')) as [Buffer];
+      const state = () => readFileSync(`/proc/${pid.toString().trim()}/stat`, 'utf8');
+      // The shell has become a program that waits for no child.
+      await expect.poll(state, { timeout: 10_000 }).toMatch(/\) Z /);
+      writeFileSync(join(path, 'imap.lock'), pid);
+      lockDataDirectory(path, ['imap'])();
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  },
+);
+
+it('workers of a node have locks of their own', () => {
+  const path = folder();
+  const releases = [undefined, 1, 2].map((worker) => lockDataDirectory(path, ['imap'], worker));
+  expect(() => lockDataDirectory(path, ['imap'], 2)).toThrow(/already runs/);
+  for (const release of releases) release();
 });
 
 it('a lock of a process that lives holds; one of an earlier process with its number does not', () => {

@@ -78,15 +78,28 @@ function isRunning(pid: number, started: string): boolean {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
+  const stat = statOf(pid);
+  // It has ended, and whoever started it has not looked yet.
+  if (stat?.[0] === 'Z') return false;
   const start = startOf(pid);
   return start === undefined || started === '' || start === started;
 }
 
-/** When a process started, where the system tells: boot and clock ticks since then (proc(5), field 22 of stat). */
-function startOf(pid: number): string | undefined {
+/** What the system tells of a process, from its state on, which is field 3 (proc(5), stat). */
+function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** When a process started, where the system tells: boot and clock ticks since then (field 22). */
+function startOf(pid: number): string | undefined {
+  const ticks = statOf(pid)?.[19];
+  if (ticks === undefined) return undefined;
+  try {
     return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}:${ticks}`;
   } catch {
     return undefined;

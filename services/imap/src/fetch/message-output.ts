@@ -85,6 +85,7 @@ export class MessageOutput {
   }
 
   #release(): void {
+    if (this.#gathered.length === 0) return;
     for (const piece of this.#gathered) this.#writer.write(piece);
     this.#gathered = [];
     this.#size = 0;

@@ -1,8 +1,8 @@
 import type { storage } from '@stoa/contracts';
 import {
   type ByteWriter,
-  openStructure,
   requireEnd,
+  StoredStructure,
   StructureError,
   writeBodyStructure,
   writeEnvelope,
@@ -114,7 +114,7 @@ export class MessageWriter {
   #stepsOf(record: storage.MessageRecord): readonly BodyStep[] | undefined {
     if (this.#items.length === 0) return NO_STEPS;
     try {
-      const parts = openStructure(record.structure);
+      const parts = new StoredStructure(record.structure);
       return this.#items.map((item) => item.step(record.blobId, parts));
     } catch (error) {
       if (error instanceof UnknownEncoding) this.failures.undecodable += 1;
@@ -132,7 +132,7 @@ export class MessageWriter {
     if (plan.uid) out.raw('UID ').number(record.uid).byte(SPACE);
     this.#writeIndexed(out, record);
     if (!plan.envelope && !plan.bodyStructure && !plan.body) return out;
-    const stored = openStructure(record.structure);
+    const stored = new StoredStructure(record.structure);
     if (plan.envelope) {
       const cursor = stored.envelope();
       writeEnvelope(out.raw('ENVELOPE '), cursor);

@@ -29,6 +29,11 @@ export interface AccountStore {
   setQuota(accountId: string, quotaBytes: number): Promise<void>;
   /** Of an account that does not exist: undefined. */
   usage(accountId: string): Promise<AccountUsage | undefined>;
+  /**
+   * Whether accounts are below their quota, as far as is known. That one is, is believed without reading: the commit that
+   * stores something finds out. That one is not, is read, with one read for all.
+   */
+  haveRoom(accountIds: readonly string[]): Promise<boolean[]>;
   /** Usage of many accounts with one read, in the same order. */
   usages(accountIds: readonly string[]): Promise<(AccountUsage | undefined)[]>;
 }

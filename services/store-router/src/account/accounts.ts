@@ -131,6 +131,22 @@ export class Accounts implements AccountStore {
     return usage;
   }
 
+  async haveRoom(accountIds: readonly string[]): Promise<boolean[]> {
+    const rooms = accountIds.map((id) => {
+      const known = this.#cache.peek(id)?.state;
+      return known !== undefined && isBelowQuota(known);
+    });
+    const asked = accountIds.filter((_, i) => !rooms[i]);
+    if (asked.length === 0) return rooms;
+    const usages = await this.usages(asked);
+    let next = 0;
+    return rooms.map((room) => {
+      if (room) return true;
+      const usage = usages[next++];
+      return usage === undefined || isBelowQuota(usage);
+    });
+  }
+
   async usages(accountIds: readonly string[]): Promise<(AccountUsage | undefined)[]> {
     const rows = await this.store.get(accountIds.map((id) => new AccountKeys(id).state));
     return rows.map((row) => {
@@ -139,4 +155,8 @@ export class Accounts implements AccountStore {
       return { usedBytes, quotaBytes, messages };
     });
   }
+}
+
+function isBelowQuota({ quotaBytes, usedBytes }: AccountUsage): boolean {
+  return quotaBytes === 0 || usedBytes < quotaBytes;
 }

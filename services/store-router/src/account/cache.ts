@@ -33,6 +33,11 @@ export class AccountCache {
     this.#maxBytes = maxBytes;
   }
 
+  /** The view as it was last known, if it is held. */
+  peek(accountId: string): AccountView | undefined {
+    return this.#views.get(accountId)?.view;
+  }
+
   /** The view as it was last known; it may have been overtaken by another router. */
   async known(accountId: string): Promise<AccountView> {
     return this.#views.get(accountId)?.view ?? (await this.#load(accountId));

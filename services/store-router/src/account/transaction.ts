@@ -266,8 +266,14 @@ export class AccountTransaction {
   }
 
   async #readChunks(mailboxId: number, numbers: readonly number[]): Promise<IndexChunk[]> {
-    const missing = numbers.filter((number) => this.#knownChunk(mailboxId, number) === undefined);
-    const read = new Map<number, IndexChunk | null>();
+    // What is known is taken before anything is read: a view that grows lets go of chunks, maybe of these.
+    const found = new Map<number, IndexChunk | null>();
+    const missing: number[] = [];
+    for (const number of numbers) {
+      const known = this.#knownChunk(mailboxId, number);
+      if (known === undefined) missing.push(number);
+      else found.set(number, known);
+    }
     if (missing.length > 0) {
       const rows = await this.#cache.read(
         this.view,
@@ -276,14 +282,14 @@ export class AccountTransaction {
       for (let i = 0; i < missing.length; i++) {
         const bytes = rows[i];
         const chunk = bytes === undefined ? null : IndexChunk.decode(bytes);
-        read.set(missing[i]!, chunk);
+        found.set(missing[i]!, chunk);
         this.view.setChunk(mailboxId, missing[i]!, chunk);
       }
     }
     const chunks: IndexChunk[] = [];
     for (const number of numbers) {
-      const chunk = read.get(number) ?? this.#knownChunk(mailboxId, number);
-      if (chunk !== undefined && chunk !== null) chunks.push(chunk);
+      const chunk = found.get(number);
+      if (chunk) chunks.push(chunk);
     }
     return chunks;
   }

@@ -75,21 +75,26 @@ export class Directory {
   }
 
   /** Where mail for an address goes; it is `postmaster` alone, or has a domain. Text that is no address leads nowhere. */
-  async resolve(text: string): Promise<Resolution> {
-    let address: string;
-    try {
-      address = outsideAddress(text.toLowerCase() === 'postmaster' ? await this.#ownPostmaster() : text);
-    } catch (error) {
-      if (!hasCode(error, 'invalid-argument')) throw error;
-      return { kind: isAtLiteral(text) ? 'remote' : 'unknown', local: [], remote: [] };
-    }
-    return resolveAddress(
-      {
-        get: (keys) => this.cache.get(keys),
-        postmaster: async (domain) => this.#postmaster ?? (await this.#oldest(accountsOf(domain))),
-      },
-      address,
-    );
+  resolve(text: string): Promise<Resolution> {
+    return this.cache.derived(text, async (get) => {
+      const isBare = text.toLowerCase() === 'postmaster';
+      let address: string;
+      try {
+        address = outsideAddress(isBare ? await this.#ownPostmaster() : text);
+      } catch (error) {
+        if (!hasCode(error, 'invalid-argument')) throw error;
+        // Nothing to keep: anybody may send any amount of such text.
+        return { value: { kind: isAtLiteral(text) ? 'remote' : 'unknown', local: [], remote: [] }, kept: false };
+      }
+      // Who is the oldest account, or the domain, is not read through the cache.
+      let kept = !isBare;
+      const postmaster = async (domain: string) => {
+        kept &&= this.#postmaster !== undefined;
+        return this.#postmaster ?? (await this.#oldest(accountsOf(domain)));
+      };
+      const value = await resolveAddress({ get, postmaster }, address);
+      return { value, kept };
+    });
   }
 
   /** The address that the bare `postmaster` stands for (RFC 5321 section 4.5.1); none where there is no domain yet. */

@@ -40,4 +40,46 @@ describe('RowCache', () => {
     expect(await cache.get([A])).toEqual([Buffer.from('2')]);
     expect(store.gets).toBe(2);
   });
+
+  it('keeps what was made of rows for as long as the one that was read first', async () => {
+    const { inner, store, clock, cache } = await setUp();
+    const joined = () =>
+      cache.derived('both', async (get) => {
+        const rows = await get([A, B]);
+        return { value: rows.map((row) => Buffer.from(row ?? []).toString()).join('+'), kept: true };
+      });
+    await cache.get([A]);
+    clock.now += 1_500;
+    expect(await joined()).toBe('1+');
+    await inner.commit({ conditions: [], mutations: [put(A, '2'), put(B, '3')] });
+    clock.now += 499;
+    expect(await joined()).toBe('1+');
+    expect(store.gets).toBe(2);
+    clock.now += 1;
+    expect(await joined()).toBe('2+');
+    cache.drop(B);
+    expect(await joined()).toBe('2+3');
+    cache.clear();
+    expect(await joined()).toBe('2+3');
+    expect(store.gets).toBe(5);
+  });
+
+  it('keeps nothing that was made during a change, or that is said to come from elsewhere', async () => {
+    const { inner, cache } = await setUp();
+    const value = (kept: boolean, meanwhile = async () => {}) =>
+      cache.derived('a', async (get) => {
+        const [row] = await get([A]);
+        await meanwhile();
+        return { value: Buffer.from(row ?? []).toString(), kept };
+      });
+    const change = async () => {
+      await inner.commit({ conditions: [], mutations: [put(A, '2')] });
+      cache.drop(A);
+    };
+    expect(await value(true, change)).toBe('1');
+    expect(await value(false)).toBe('2');
+    await inner.commit({ conditions: [], mutations: [put(A, '3')] });
+    cache.clear();
+    expect(await value(true)).toBe('3');
+  });
 });

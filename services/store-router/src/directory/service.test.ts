@@ -1,12 +1,15 @@
 import { storage } from '@stoa/contracts';
 import { describe, expect, it } from 'vitest';
 import { testDirectory } from '../../test/support/directory.ts';
+import { MemoryDataStore } from '../../test/support/memory-data-store.ts';
 import { call } from '../../test/support/router.ts';
+import { WrappedStore } from '../../test/support/wrapped-store.ts';
+import { Accounts } from '../account/index.ts';
 
 const { ResolveRecipientResponse_Kind: Kind } = storage;
 
-async function setUp() {
-  const test = testDirectory();
+async function setUp(store = new WrappedStore(new MemoryDataStore())) {
+  const test = { ...testDirectory({ store }), store };
   const { service } = test;
   await service.createDomain({ name: 'example.org' }, call());
   const add = async (address: string, quotaBytes = 0) => {
@@ -126,5 +129,25 @@ describe('DirectoryService', () => {
       blockedUntil: clock.now + config['block-time'],
     });
     expect(await service.checkAddress({ address: '192.0.2.2' }, call())).toEqual({ blockedUntil: 0 });
+  });
+
+  it('looks an address up without reading where it and its account are known', async () => {
+    const { accounts, store, add, resolve } = await setUp();
+    const accountId = await add('a@example.org', 100);
+    await accounts.reading(accountId, async () => {});
+    await resolve('a@example.org');
+    const { gets, scans } = store;
+    expect(await resolve('a@example.org')).toMatchObject({ kind: Kind.KIND_LOCAL, targets: [{ accountId }] });
+    expect([store.gets, store.scans]).toEqual([gets, scans]);
+  });
+
+  it('reads before it says that a mailbox is full, since another router may have made room', async () => {
+    const { accounts, store, clock, add, resolve } = await setUp();
+    const id = await add('a@example.org', 100);
+    await accounts.write(id, async (transaction) => transaction.updateState({ usedBytes: 100 }));
+    expect(await resolve('a@example.org')).toMatchObject({ targets: [{ overQuota: true }] });
+    const elsewhere = new Accounts(store, { cacheBytes: 1 << 20, now: () => clock.now });
+    await elsewhere.setQuota(id, 200);
+    expect(await resolve('a@example.org')).toMatchObject({ targets: [{ overQuota: false }] });
   });
 });

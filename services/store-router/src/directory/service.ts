@@ -46,11 +46,11 @@ export function directoryService(
 
     async resolveRecipient({ address }) {
       const { kind, local, remote } = await directory.resolve(address);
-      const usages = await accounts.usages(local.map((target) => target.account.accountId));
+      const rooms = await accounts.haveRoom(local.map((target) => target.account.accountId));
       return {
         kind: KINDS[kind],
         targets: [
-          ...local.map((target, i) => localTarget(target, usages[i])),
+          ...local.map((target, i) => localTarget(target, rooms[i] === true)),
           ...remote.map((outside) => ({ accountId: '', address: wireAddress(outside) })),
         ],
       };
@@ -154,12 +154,12 @@ function account({ address, row }: FoundAccount, usage: AccountUsage | undefined
   };
 }
 
-function localTarget(target: LocalTarget, usage: AccountUsage | undefined): Storage.ResolveRecipientResponse_Target {
+function localTarget(target: LocalTarget, hasRoom: boolean): Storage.ResolveRecipientResponse_Target {
   return {
     accountId: target.account.accountId,
     address: wireAddress(target.address),
     mailbox: target.mailbox,
-    overQuota: usage !== undefined && usage.quotaBytes > 0 && usage.usedBytes >= usage.quotaBytes,
+    overQuota: !hasRoom,
     disabled: target.account.disabled,
   };
 }

@@ -1,5 +1,12 @@
 import { IndexChunk, type NumberSet } from '@stoa/mail';
-import { type BlobStore, type DataCondition, hasCode, type SearchDocument, type SearchStore } from '@stoa/plugin-sdk';
+import {
+  type BlobStore,
+  type DataCondition,
+  type DataMutation,
+  hasCode,
+  type SearchDocument,
+  type SearchStore,
+} from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
 import type { Accounts } from '../account/accounts.ts';
 import { BinaryReader, BinaryWriter } from '../account/binary.ts';
@@ -8,6 +15,7 @@ import { decodeMessageRow, decodeVanished, type MailboxStatus, type MessageRow }
 import { blobKey } from '../body/blob-key.ts';
 import { AccountKeys, isMailboxStateKey, lastNumber } from '../keys.ts';
 import { readStatus } from './delta.ts';
+import type { IndexPace } from './index-pace.ts';
 
 const VERSION = 1;
 const DOCUMENTS_PER_BATCH = 64;
@@ -23,6 +31,8 @@ export interface IndexContext {
   blobs: BlobStore;
   search: SearchStore;
   extractText: ExtractText;
+  /** Without one, work goes on without a pause. */
+  pace?: IndexPace | undefined;
   logger: Logger;
 }
 
@@ -70,17 +80,21 @@ async function* indexAccount(
     mailboxes: [...view.list.mailboxes.keys()],
   }));
   if ((await followedTo(context, keys, 0)) >= state.lastModseq) return;
+  // The last mailbox goes into the commit of the account: nearly always there is one mailbox that changed.
+  let position: DataMutation[] = [];
   for (const mailboxId of mailboxes) {
     const status = await accounts.reading(accountId, (view, cache) => readStatus(view, cache, mailboxId));
     const followed = await followedTo(context, keys, mailboxId);
     if (followed >= status.highestModseq) continue;
+    if (position.length > 0) await commitPosition(context, options, position);
+    await context.pace?.rest();
     yield* removeVanished(context, keys, mailboxId, status, followed);
     yield* addNew(context, options, keys, mailboxId, status, progress);
-    await setFollowed(context, options, keys, mailboxId, status.highestModseq);
+    position = [followedRow(keys, mailboxId, status.highestModseq)];
     progress.mailboxes++;
     yield;
   }
-  await setFollowed(context, options, keys, 0, state.lastModseq);
+  await commitPosition(context, options, [...position, followedRow(keys, 0, state.lastModseq)]);
 }
 
 /** MODSEQ up to which the index has followed a mailbox (0: the account as a whole). */
@@ -92,18 +106,17 @@ async function followedTo({ accounts }: IndexContext, keys: AccountKeys, mailbox
   return reader.number();
 }
 
-async function setFollowed(
+function followedRow(keys: AccountKeys, mailboxId: number, modseq: number): DataMutation {
+  const value = new BinaryWriter().number(VERSION).number(modseq).finish();
+  return { type: 'put', key: keys.indexed(mailboxId), value };
+}
+
+async function commitPosition(
   { accounts }: IndexContext,
   options: IndexOptions,
-  keys: AccountKeys,
-  mailboxId: number,
-  modseq: number,
+  mutations: DataMutation[],
 ): Promise<void> {
-  const value = new BinaryWriter().number(VERSION).number(modseq).finish();
-  await accounts.store.commit({
-    conditions: (await options.fence?.()) ?? [],
-    mutations: [{ type: 'put', key: keys.indexed(mailboxId), value }],
-  });
+  await accounts.store.commit({ conditions: (await options.fence?.()) ?? [], mutations });
 }
 
 async function* removeVanished(
@@ -170,7 +183,8 @@ async function* addNew(
 ): AsyncGenerator<void> {
   const scope = { accountId: keys.accountId, mailboxId };
   const call = { signal: options.signal };
-  let next = (await context.search.indexedToUid(scope, call)) + 1;
+  let indexedTo = await context.search.indexedToUid(scope, call);
+  let next = indexedTo + 1;
   let documents: SearchDocument[] = [];
   let text = 0;
   while (next < status.uidNext) {
@@ -186,15 +200,17 @@ async function* addNew(
       for (const field of Object.values(fields)) text += field.length;
       if (documents.length >= DOCUMENTS_PER_BATCH || text >= TEXT_PER_BATCH) {
         await context.search.index(scope, documents, uid, call);
+        indexedTo = uid;
         progress.messages += documents.length;
         documents = [];
         text = 0;
         yield;
+        await context.pace?.rest();
       }
     }
     next = lastNumber(rows.at(-1)!.key) + 1;
   }
-  if (documents.length > 0 || status.uidNext - 1 > (await context.search.indexedToUid(scope, call))) {
+  if (documents.length > 0 || status.uidNext - 1 > indexedTo) {
     await context.search.index(scope, documents, status.uidNext - 1, call);
     progress.messages += documents.length;
   }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { keywordWords } from '@stoa/mail';
 import { checkQuota, insertMessages, keywordNumbersFor } from '../account/messages.ts';
 import { decodeMarker, encodeMarker, type Mailbox } from '../account/rows.ts';
@@ -29,8 +29,7 @@ export interface Landed {
 /** Puts a stored body into a mailbox, once for each idempotency key; resolves when that is durable. */
 export async function landMessage(context: MailContext, landing: Landing, signal: AbortSignal): Promise<Landed> {
   const { accountId, idempotencyKey, stored } = landing;
-  const digest =
-    idempotencyKey === '' ? undefined : createHash('sha256').update(idempotencyKey).digest().subarray(0, 16);
+  const digest = idempotencyKey === '' ? undefined : hash('sha256', idempotencyKey, 'buffer').subarray(0, 16);
   return stored.linking(() =>
     context.accounts.write(
       accountId,

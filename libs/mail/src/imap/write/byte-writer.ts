@@ -1,6 +1,9 @@
 import { CHAR, CLASSES } from '../characters.ts';
 import { putDecimal } from './decimal.ts';
 
+/** Octets that a quoted string shows as they are, by themselves: the loop over every octet that is sent asks for nothing else. */
+const QUOTABLE = CLASSES.map((classes) => classes & CHAR.quotable);
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const QUESTION = 0x3f;
@@ -154,7 +157,7 @@ export class ByteWriter {
       octets[at++] = QUOTE;
       for (; i < to; i++) {
         const octet = source[i]!;
-        if ((CLASSES[octet]! & CHAR.quotable) === 0) {
+        if (QUOTABLE[octet] === 0) {
           if (octet !== QUOTE && octet !== BACKSLASH) break;
           octets[at++] = BACKSLASH;
         }

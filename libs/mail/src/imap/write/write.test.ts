@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { emptyEnvelope } from '../../mime/envelope.ts';
-import { openStructure } from '../../mime/structure-reader.ts';
+import { StoredStructure } from '../../mime/structure-reader.ts';
 import { encodeStructure } from '../../mime/structure-writer.ts';
 import type { Envelope, MimePart } from '../../mime/types.ts';
 import * as bodyStructure from './body-structure.ts';
@@ -29,13 +29,13 @@ const written = (write: (writer: ByteWriter) => void, encoding: 'latin1' | 'utf8
 /** The wire is written from what is stored, so each envelope and part is stored first. */
 const writeEnvelope = (writer: ByteWriter, value: Envelope) => {
   const root = part({});
-  const cursor = openStructure(encodeStructure({ size: 0, envelope: value, root })).envelope();
+  const cursor = new StoredStructure(encodeStructure({ size: 0, envelope: value, root })).envelope();
   stored.writeEnvelope(writer, cursor);
   expect(cursor.at).toBe(cursor.end);
 };
 const writeBodyStructure = (writer: ByteWriter, root: MimePart, extended: boolean) => {
   const message = { size: 0, envelope: emptyEnvelope(), root: placed(root, 0) };
-  const cursor = openStructure(encodeStructure(message)).parts();
+  const cursor = new StoredStructure(encodeStructure(message)).parts();
   bodyStructure.writeBodyStructure(writer, cursor, extended);
   expect(cursor.at).toBe(cursor.end);
 };
