@@ -14,6 +14,22 @@ import { context, startCallSpan } from './trace.ts';
 /** Why a producer is told to end when its reader has what it wanted. One for all: streams are left early by the thousand. */
 const STOPPED = new StoaError('cancelled', 'the caller stopped reading');
 
+const WHOLE = new WeakSet<object>();
+
+/**
+ * Says of a response that no field of it is absent, which its type proves: a call in this process hands over the object itself
+ * and not a copy with all fields filled in. For large responses; whoever makes one lets go of it.
+ */
+export function whole<T extends object>(response: T): T {
+  WHOLE.add(response);
+  return response;
+}
+
+function filled({ responseType }: MethodDefinition, response: unknown): unknown {
+  if (typeof response === 'object' && response !== null && WHOLE.has(response)) return response;
+  return responseType.fromPartial(response ?? {});
+}
+
 type AnyHandler = (request: unknown, call: ServerCall) => unknown;
 
 export interface InProcessClientOptions {
@@ -93,7 +109,7 @@ async function unaryCall(
   let failure: StoaError | undefined;
   try {
     const run = context.with(span.context, async () => handler(normaliseRequest(method, request, scope), scope));
-    return method.responseType.fromPartial((await scope.race(run)) ?? {});
+    return filled(method, await scope.race(run));
   } catch (error) {
     failure = toStoaError(error);
     throw failure;
@@ -136,7 +152,7 @@ async function* streamingCall(
           finished = true;
           return;
         }
-        yield method.responseType.fromPartial(step.value ?? {});
+        yield filled(method, step.value);
       }
     } finally {
       // A producer that waits for something learns by the signal that nobody listens; its own clean-up is not waited for.

@@ -1,4 +1,4 @@
-import type { storage } from '@stoa/contracts';
+import { type storage, whole } from '@stoa/contracts';
 import { countNumbers, eachNumber } from '@stoa/mail';
 import { decodeMessageRow } from '../account/rows.ts';
 import { AccountKeys, lastNumber } from '../keys.ts';
@@ -27,13 +27,13 @@ export async function* fetchMessages(
       messages.push({ uid, blobId, size, internalDate, saveDate, structure });
       bytes += value.length;
       if (bytes >= BATCH_BYTES || messages.length === BATCH_ROWS) {
-        yield { messages };
+        yield whole<storage.FetchMessagesResponse>({ messages });
         messages = [];
         bytes = 0;
       }
     }
   }
-  if (messages.length > 0) yield { messages };
+  if (messages.length > 0) yield whole<storage.FetchMessagesResponse>({ messages });
 }
 
 interface Row {
