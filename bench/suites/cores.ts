@@ -189,5 +189,6 @@ export default {
   name: 'cores',
   describe:
     'What one and two cores give with one and two workers, and how cost grows with messages, mailboxes and accounts',
+  quick: false,
   run,
 } satisfies Bench;
