@@ -25,7 +25,10 @@ export class IdleView {
   #reader: Interface | undefined;
   #known: Known[] = [];
   #uidValidity = 0;
+  /** All up to here is known; a resynchronisation begins there, also after one that broke off. */
   #modseq = 0;
+  /** What the mailbox was said to have come to. */
+  #heardModseq = 0;
   #highestUid = 0;
   #tag = 0;
   #closed = false;
@@ -87,17 +90,23 @@ export class IdleView {
     await this.#next(lines);
     await this.#command(lines, `LOGIN ${user} "${password}"`);
     await this.#command(lines, 'ENABLE QRESYNC');
-    if (this.#uidValidity === 0) {
+    if (this.#modseq === 0) {
+      this.#known = [];
       await this.#command(lines, `SELECT ${mailbox}`);
       await this.#command(lines, 'UID FETCH 1:* (FLAGS)');
     } else {
       // What came before the connection ended stays known; the rest is told now.
       const known = this.#known.filter(({ uid }) => uid !== undefined);
-      this.#known = [];
-      this.#resync = known as { uid: number }[];
-      await this.#command(lines, `SELECT ${mailbox} (QRESYNC (${this.#uidValidity} ${this.#modseq}))`);
-      this.#merge();
+      this.#known = known;
+      this.#resync = [...known] as { uid: number }[];
+      try {
+        await this.#command(lines, `SELECT ${mailbox} (QRESYNC (${this.#uidValidity} ${this.#modseq}))`);
+        this.#merge();
+      } finally {
+        this.#resync = undefined;
+      }
     }
+    this.#complete();
     idles();
     await this.#idle(lines);
   }
@@ -132,6 +141,7 @@ export class IdleView {
       }
       const from = this.#known.findIndex(({ uid }) => uid === undefined);
       if (from >= 0) await this.#command(lines, `FETCH ${from + 1}:* (UID FLAGS)`);
+      this.#complete();
     }
   }
 
@@ -158,11 +168,16 @@ export class IdleView {
 
   #note(line: string): void {
     const modseq = Number(/HIGHESTMODSEQ (\d+)/.exec(line)?.[1] ?? 0);
-    this.#modseq = Math.max(this.#modseq, modseq);
+    this.#heardModseq = Math.max(this.#heardModseq, modseq);
     const validity = Number(/UIDVALIDITY (\d+)/.exec(line)?.[1] ?? 0);
     if (validity === 0) return;
     if (this.#uidValidity !== 0 && validity !== this.#uidValidity) throw new Broken('UIDVALIDITY changed');
     this.#uidValidity = validity;
+  }
+
+  #complete(): void {
+    if (this.#known.some(({ uid }) => uid === undefined)) return;
+    this.#modseq = Math.max(this.#modseq, this.#heardModseq);
   }
 
   #hear(line: string): void {
@@ -211,7 +226,14 @@ export class IdleView {
     if (this.#resync !== undefined) {
       this.#resync = this.#resync.filter(({ uid }) => !gone(uid));
       if (!earlier) this.#exists -= ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-    } else this.#known = this.#known.filter(({ uid }) => uid === undefined || !gone(uid));
+      return;
+    }
+    const left = this.#known.filter(({ uid }) => uid === undefined || !gone(uid));
+    // The others were gone before their UIDs could be asked for: they are among those at the end whose UIDs are not known.
+    const unknown =
+      ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0) - (this.#known.length - left.length);
+    for (let n = 0; n < unknown && left.at(-1)?.uid === undefined && left.length > 0; n++) left.pop();
+    this.#known = left;
   }
 
   /** UIDs that it knows, in the order it was told. */

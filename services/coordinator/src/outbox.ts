@@ -101,7 +101,9 @@ export class Outbox {
           throw new StoaError('unavailable', 'the bus is away');
         }
         const payload = this.#writer.seal(stream, batch);
-        await this.#inTime((late) => this.#hand(stream, payload, late), signal);
+        await this.#inTime((late) =>
+          this.#hand(stream, payload, signal === undefined ? late : AbortSignal.any([signal, late])),
+        );
         published.add(batch.length, { result: 'taken' });
       } catch (error) {
         const failure = toStoaError(error);
@@ -117,13 +119,9 @@ export class Outbox {
     await this.#options.bus.publish(topicOf(this.#options.topic, stream), payload, { signal });
   }
 
-  /** Gives up on a bus that neither takes nor refuses, and when the publisher does. */
-  async #inTime(run: (late: AbortSignal) => Promise<void>, signal?: AbortSignal): Promise<void> {
+  /** Gives up on a bus that neither takes nor refuses. */
+  async #inTime(run: (late: AbortSignal) => Promise<void>): Promise<void> {
     const limit = new AbortController();
-    // By hand: AbortSignal.any costs several times as much, and this runs for each commit.
-    const giveUp = () => limit.abort(signal?.reason);
-    if (signal?.aborted) giveUp();
-    else signal?.addEventListener('abort', giveUp, { once: true });
     const cancel = this.#options.clock.after(BUS_TIMEOUT_MS, () =>
       limit.abort(new StoaError('deadline-exceeded', 'the bus is slow')),
     );
@@ -131,7 +129,6 @@ export class Outbox {
       await run(limit.signal);
     } finally {
       cancel();
-      signal?.removeEventListener('abort', giveUp);
     }
   }
 }
