@@ -14,6 +14,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { CoreConfig } from '../config/sections.ts';
+import { PlainMeters } from './plain-meters.ts';
 import { ServiceTracerProvider } from './service-scope.ts';
 
 export interface TelemetryOptions {
@@ -36,9 +37,11 @@ export interface Telemetry {
  */
 export function startTelemetry(options: TelemetryOptions): Telemetry {
   const stopTracing = options.config['otlp-endpoint'] === undefined ? undefined : startTracing(options);
-  const exporter = new PrometheusExporter({ preventServerStart: true, prefix: 'stoa' });
+  const meters = new PlainMeters();
+  const exporter = new PrometheusExporter({ preventServerStart: true, prefix: 'stoa', metricProducers: [meters] });
   const meterProvider = new MeterProvider({ resource: resourceOf('stoa', options), readers: [exporter] });
-  metrics.setGlobalMeterProvider(meterProvider);
+  meters.sdk = meterProvider;
+  metrics.setGlobalMeterProvider(meters);
   const stopProcessMetrics = measureProcess();
   return {
     handleMetrics: (request, response) => exporter.getMetricsRequestHandler(request, response),
