@@ -19,7 +19,11 @@ export interface CallSpan {
   end(error?: StoaError): void;
 }
 
-const NOTHING: Omit<CallSpan, 'context'> = { end() {} };
+function untraced(context: Context): CallSpan {
+  return { context, end: nothing };
+}
+
+function nothing(): void {}
 
 /** Starts a span. Calls without a parent are not traced from here on: traces start where work starts, at a protocol or a role. */
 export function startCallSpan(
@@ -30,11 +34,11 @@ export function startCallSpan(
   parent: Context,
 ): CallSpan {
   const parentSpan = trace.getSpan(parent);
-  if (parentSpan === undefined) return { context: parent, ...NOTHING };
+  if (parentSpan === undefined) return untraced(parent);
   if (!parentSpan.isRecording()) {
     const { traceFlags } = parentSpan.spanContext();
     const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0 && trace.isSpanContextValid(parentSpan.spanContext());
-    if (!sampled) return { context: parent, ...NOTHING };
+    if (!sampled) return untraced(parent);
   }
   const span: Span = trace.getTracer(TRACER).startSpan(
     `${service.name}/${method.name}`,

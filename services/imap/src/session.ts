@@ -1,8 +1,12 @@
 import type { storage } from '@stoa/contracts';
+import { StoaError } from '@stoa/plugin-sdk';
 import type { ListenerConfig } from './config.ts';
 import type { ImapContext } from './context.ts';
 import { SelectedMailbox } from './selected-mailbox.ts';
 import type { CommandContext, ResponseWriter, SessionOptions } from './session-types.ts';
+
+/** One for all: an error made for each session that ends would take longer than the end. */
+const ENDED = new StoaError('cancelled', 'the session has ended');
 
 export interface SessionHooks {
   /** The selected mailbox changed. */
@@ -105,7 +109,7 @@ export class Session implements CommandContext {
   /** The connection ended. */
   end(): void {
     this.deselect();
-    this.#abort.abort();
+    this.#abort.abort(ENDED);
     if (this.#account !== undefined) this.context.interest.leave(this.#account.id);
   }
 }

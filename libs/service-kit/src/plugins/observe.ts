@@ -1,4 +1,4 @@
-import { type Attributes, context, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { type Attributes, context, metrics, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { type StoaError, toStoaError } from '@stoa/plugin-sdk';
 
 const meter = () => metrics.getMeter('@stoa/service-kit');
@@ -22,30 +22,21 @@ export class DriverObserver {
   }
 
   /** Starts to watch a call. Spans only where a trace is under way. */
-  begin(operation: string, attributes?: Attributes): { end(error?: unknown): StoaError | undefined } {
-    const started = performance.now();
-    const parent = trace.getActiveSpan();
-    const span = parent?.isRecording()
+  begin(operation: string, attributes?: Attributes): Watch {
+    const span = trace.getActiveSpan()?.isRecording()
       ? trace.getTracer('@stoa/service-kit').startSpan(`${this.#kind}.${operation}`, {
           kind: SpanKind.CLIENT,
           attributes: { 'stoa.driver': this.#driver, ...attributes },
         })
       : undefined;
+    return new Watch(this, operation, span);
+  }
+
+  /** Of a call that has ended. */
+  count(operation: string, ms: number, failure: StoaError | undefined): void {
     const labels = { kind: this.#kind, driver: this.#driver, operation };
-    return {
-      end: (error) => {
-        this.#duration.record((performance.now() - started) / 1000, labels);
-        const failure = error === undefined ? undefined : toStoaError(error);
-        if (failure !== undefined) {
-          this.#errors.add(1, { ...labels, code: failure.code });
-          span?.setAttribute('stoa.error.code', failure.code);
-          // A condition that does not hold is an answer.
-          if (failure.code !== 'conflict') span?.setStatus({ code: SpanStatusCode.ERROR, message: failure.code });
-        }
-        span?.end();
-        return failure;
-      },
-    };
+    this.#duration.record(ms / 1000, labels);
+    if (failure !== undefined) this.#errors.add(1, { ...labels, code: failure.code });
   }
 
   async call<T>(operation: string, run: () => Promise<T>, attributes?: Attributes): Promise<T> {
@@ -75,5 +66,32 @@ export class DriverObserver {
     } finally {
       watch.end(failure);
     }
+  }
+}
+
+/** One call that is watched. */
+class Watch {
+  readonly #observer: DriverObserver;
+  readonly #operation: string;
+  readonly #span: Span | undefined;
+  readonly #started = performance.now();
+
+  constructor(observer: DriverObserver, operation: string, span: Span | undefined) {
+    this.#observer = observer;
+    this.#operation = operation;
+    this.#span = span;
+  }
+
+  /** Gives the error as callers get it. */
+  end(error?: unknown): StoaError | undefined {
+    const failure = error === undefined ? undefined : toStoaError(error);
+    this.#observer.count(this.#operation, performance.now() - this.#started, failure);
+    if (failure !== undefined) {
+      this.#span?.setAttribute('stoa.error.code', failure.code);
+      // A condition that does not hold is an answer.
+      if (failure.code !== 'conflict') this.#span?.setStatus({ code: SpanStatusCode.ERROR, message: failure.code });
+    }
+    this.#span?.end();
+    return failure;
   }
 }

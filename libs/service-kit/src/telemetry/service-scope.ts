@@ -2,6 +2,7 @@ import {
   type Context,
   context,
   createContextKey,
+  ROOT_CONTEXT,
   type Span,
   type SpanOptions,
   type Tracer,
@@ -16,7 +17,20 @@ const SERVICE = createContextKey('stoa.service');
  * name as their `service.name`, so that a trace of the all-in-one shape tells services apart as one of the scaled-out shape does.
  */
 export function enterService<T>(service: string, run: () => T): T {
-  return context.with(context.active().setValue(SERVICE, service), run);
+  return context.with(contextOf(service, context.active()), run);
+}
+
+/** Of each service, its context where nothing else is known; without tracing that is all there ever is. */
+const outermost = new Map<string, Context>();
+
+function contextOf(service: string, outer: Context): Context {
+  if (outer !== ROOT_CONTEXT) return outer.setValue(SERVICE, service);
+  let own = outermost.get(service);
+  if (own === undefined) {
+    own = outer.setValue(SERVICE, service);
+    outermost.set(service, own);
+  }
+  return own;
 }
 
 /** Hands each span to the provider of the service that it is begun in. */
