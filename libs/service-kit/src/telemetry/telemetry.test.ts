@@ -159,9 +159,13 @@ describe('the log', () => {
   it('never has secrets, and leaves out what is below its level', () => {
     const { lines, logger } = write();
     logger.debug({}, 'small talk');
-    logger.info({ password: 'hush', login: { secret: 'hush', user: 'alice' } }, 'login');
-    expect(lines).toHaveLength(1);
+    const fields = { password: 'hush', login: { secret: 'hush', user: 'alice' } };
+    logger.info(fields, 'login');
+    logger.child({ token: 'hush' }).info({ error: Object.assign(new Error('no'), { authorization: 'hush' }) }, 'login');
+    expect(lines).toHaveLength(2);
     expect(JSON.stringify(lines)).not.toContain('hush');
-    expect(JSON.stringify(lines)).toContain('alice');
+    expect(lines[0]).toMatchObject({ password: '[secret]', login: { secret: '[secret]', user: 'alice' } });
+    expect(lines[1]).toMatchObject({ token: '[secret]' });
+    expect(fields).toEqual({ password: 'hush', login: { secret: 'hush', user: 'alice' } });
   });
 });
