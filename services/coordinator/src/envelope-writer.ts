@@ -23,6 +23,8 @@ export interface Sender {
 export class EnvelopeWriter {
   readonly #sender: Sender;
   readonly #now: () => number;
+  /** What every envelope of this writer begins with. */
+  readonly #head: Uint8Array;
   /** By stream, the number of its last envelope. */
   readonly #sequences = new Map<number, number>();
   #count = 0;
@@ -30,6 +32,9 @@ export class EnvelopeWriter {
   constructor(sender: Sender, now: () => number) {
     this.#sender = sender;
     this.#now = now;
+    this.#head = coordinator.Envelope.encode(
+      coordinator.Envelope.fromPartial({ version: ENVELOPE_VERSION, ...sender }),
+    ).finish();
   }
 
   /** Numbers that were used up, of all streams. */
@@ -42,6 +47,24 @@ export class EnvelopeWriter {
     return [...this.#sequences]
       .filter(([stream]) => stream !== COMMON_STREAM)
       .map(([stream, sequence]) => ({ stream, sequence }));
+  }
+
+  /** Whether a payload from the bus was sealed by this writer; told by its first octets, without reading the rest. */
+  wrote(payload: Uint8Array): boolean {
+    return (
+      payload.length >= this.#head.length && Buffer.compare(payload.subarray(0, this.#head.length), this.#head) === 0
+    );
+  }
+
+  /**
+   * All of the events in one envelope, with the next number of its stream; undefined, and no number used up, when one does not
+   * hold them.
+   */
+  sealWhole(stream: number, events: readonly coordinator.Event[]): Uint8Array | undefined {
+    const payload = this.#encode(stream, this.#following(stream), events);
+    if (payload.length > MAX_BUS_PAYLOAD_BYTES) return undefined;
+    this.#next(stream);
+    return payload;
   }
 
   /** Events in batches that fit into one envelope each, in order; those that fit into none are left over. */
@@ -88,9 +111,13 @@ export class EnvelopeWriter {
 
   #next(stream: number): number {
     this.#count += 1;
-    const sequence = (this.#sequences.get(stream) ?? 0) + 1;
+    const sequence = this.#following(stream);
     this.#sequences.set(stream, sequence);
     return sequence;
+  }
+
+  #following(stream: number): number {
+    return (this.#sequences.get(stream) ?? 0) + 1;
   }
 
   #encode(stream: number, sequence: number, events: readonly coordinator.Event[]): Uint8Array {

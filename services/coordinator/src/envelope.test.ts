@@ -1,7 +1,7 @@
 import { coordinator } from '@stoa/contracts';
 import { MAX_BUS_PAYLOAD_BYTES } from '@stoa/plugin-sdk';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { domainChanged } from '../test/support/test-node.ts';
 import { readEnvelope } from './envelope-reader.ts';
 import { EnvelopeWriter } from './envelope-writer.ts';
@@ -38,6 +38,25 @@ describe('envelopes', () => {
       { stream: 64, sequence: 1 },
     ]);
     expect(out.count).toBe(7);
+  });
+
+  it('are sealed in one go where one envelope holds them, and use up no number where not', () => {
+    const out = writer();
+    const encode = vi.spyOn(coordinator.Event, 'encode');
+    const payload = out.sealWhole(3, [domainChanged('a'), domainChanged('b')]);
+    expect(encode).toHaveBeenCalledTimes(2);
+    encode.mockRestore();
+    expect(readEnvelope(payload as Uint8Array, 'c')).toMatchObject({ stream: 3, sequence: 1 });
+    const many = Array.from({ length: 10 }, () => domainChanged('x'.repeat(MAX_BUS_PAYLOAD_BYTES / 8)));
+    expect(out.sealWhole(3, many)).toBeUndefined();
+    expect(readEnvelope(out.seal(3, []), 'c')).toMatchObject({ sequence: 2 });
+  });
+
+  it('are known by their writer', () => {
+    const [own, other] = [writer(), new EnvelopeWriter({ clusterId: 'c', nodeId: 'other', incarnation: 7 }, () => 1)];
+    expect(own.wrote(own.seal(5, [domainChanged('a')]))).toBe(true);
+    expect(own.wrote(other.seal(5, [domainChanged('a')]))).toBe(false);
+    expect(own.wrote(new Uint8Array())).toBe(false);
   });
 
   it('are split so that each fits into a message of the bus, in order', () => {

@@ -227,14 +227,14 @@ export class Hub {
    * Publishes events to every node. Rejects with `unavailable` or `deadline-exceeded` when the bus did not take them; the
    * other nodes then learn of a gap, but after the stop, when nobody learns of anything.
    */
-  async publish(events: readonly coordinator.Event[], signal?: AbortSignal): Promise<void> {
+  async publish(events: readonly coordinator.Event[]): Promise<void> {
     if (this.stopped) throw new StoaError('unavailable', 'the coordinator has stopped');
     const known = events.filter((event) => event.kind !== undefined);
     if (known.some((event) => event.kind?.$case === 'heartbeat')) {
       throw new StoaError('invalid-argument', 'heartbeats are sent by the coordinator alone');
     }
     if (known.length > 0) this.#subscribers.deliver(this.#options.node.id, known);
-    await this.#outbox.publish(events, signal);
+    await this.#outbox.publish(events);
   }
 
   subscribe(
@@ -257,6 +257,8 @@ export class Hub {
     const { node, clock } = this.#options;
     // What waited while this process stood still must find it knowing that.
     this.#noticePause();
+    // What this node said itself was delivered when it said it. Only on the common stream it hears itself, to know that the bus is there.
+    if (stream !== COMMON_STREAM && this.#outbox.sent(payload)) return;
     const received = readEnvelope(payload, node.clusterId);
     if (typeof received === 'string') {
       this.#skip(received);

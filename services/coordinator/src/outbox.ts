@@ -3,6 +3,7 @@ import { type Bus, StoaError, toStoaError } from '@stoa/plugin-sdk';
 import type { Clock } from './clock.ts';
 import { EnvelopeWriter, type Sender } from './envelope-writer.ts';
 import type { CoordinatorMetrics, SkipCause } from './metrics.ts';
+import { SharedLimit } from './shared-limit.ts';
 import { byStream, COMMON_STREAM, topicOf } from './streams.ts';
 import { tracePublish } from './tracing.ts';
 
@@ -25,11 +26,17 @@ const BUS_TIMEOUT_MS = 2_000;
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #writer: EnvelopeWriter;
+  readonly #limit: SharedLimit;
   #closed = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#writer = new EnvelopeWriter(options.sender, options.clock.now);
+    this.#limit = new SharedLimit(
+      options.clock,
+      BUS_TIMEOUT_MS,
+      () => new StoaError('deadline-exceeded', 'the bus is slow'),
+    );
   }
 
   /** Numbers that were used up, of all streams. */
@@ -39,6 +46,7 @@ export class Outbox {
 
   close(): void {
     this.#closed = true;
+    this.#limit.close(stopped());
   }
 
   /** Something cannot be sent: everybody who hears this node learns that it misses something. */
@@ -46,8 +54,13 @@ export class Outbox {
     this.#writer.leaveHole(COMMON_STREAM);
   }
 
+  /** Whether a payload from the bus is of this node itself. */
+  sent(payload: Uint8Array): boolean {
+    return this.#writer.wrote(payload);
+  }
+
   /** Rejects when the bus did not take all of it; what is missing leaves holes in the numbers. */
-  async publish(events: readonly coordinator.Event[], signal?: AbortSignal): Promise<void> {
+  async publish(events: readonly coordinator.Event[]): Promise<void> {
     const { onSkip } = this.#options;
     const known = events.filter((event) => event.kind !== undefined);
     if (known.length < events.length) {
@@ -55,27 +68,14 @@ export class Outbox {
       onSkip('unknown-event', events.length - known.length);
       this.leaveHole();
     }
-    let tooLarge = 0;
-    const parts = [...byStream(known)].map(([stream, group]) => {
-      const split = this.#writer.split(group);
-      if (split.tooLarge > 0) {
-        onSkip('too-large-event', split.tooLarge);
-        this.#writer.leaveHole(stream);
-        tooLarge += split.tooLarge;
-      }
-      return { stream, batches: split.batches };
-    });
-    if (parts.some(({ batches }) => batches.length > 0)) {
-      await tracePublish(known.length, () => this.#sendAll(parts, signal));
-    }
-    if (tooLarge > 0) throw new StoaError('too-large', `${tooLarge} events do not fit into a message of the bus`);
+    if (known.length > 0) await tracePublish(known.length, () => this.#sendAll(byStream(known)));
   }
 
   /** Also says how far this node is on the other streams. */
   async beat(heartbeat: coordinator.Heartbeat): Promise<void> {
     const events = [asEvent({ ...heartbeat, positions: this.#writer.positions() })];
     const payload = this.#writer.seal(COMMON_STREAM, events);
-    await this.#inTime((late) => this.#hand(COMMON_STREAM, payload, late));
+    await this.#inTime(COMMON_STREAM, payload);
   }
 
   /** A heartbeat outside the count. */
@@ -83,54 +83,61 @@ export class Outbox {
     await this.#hand(COMMON_STREAM, this.#writer.sealUncounted([asEvent(heartbeat)]));
   }
 
-  async #sendAll(
-    parts: readonly { stream: number; batches: readonly coordinator.Event[][] }[],
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const outcomes = await Promise.allSettled(parts.map(({ stream, batches }) => this.#send(stream, batches, signal)));
+  async #sendAll(groups: ReadonlyMap<number, readonly coordinator.Event[]>): Promise<void> {
+    const outcomes = await Promise.allSettled([...groups].map(([stream, events]) => this.#send(stream, events)));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
-  async #send(stream: number, batches: readonly coordinator.Event[][], signal: AbortSignal | undefined): Promise<void> {
-    const { published } = this.#options.metrics;
+  async #send(stream: number, events: readonly coordinator.Event[]): Promise<void> {
+    // Nearly always they fit into one envelope, which is then all that is made of them.
+    const whole = this.#options.connected() ? this.#writer.sealWhole(stream, events) : undefined;
+    if (whole !== undefined) return this.#counted(events.length, this.#inTime(stream, whole));
+    const { batches, tooLarge } = this.#writer.split(events);
+    if (tooLarge > 0) {
+      this.#options.onSkip('too-large-event', tooLarge);
+      this.#writer.leaveHole(stream);
+    }
     for (const batch of batches) {
-      try {
-        // The subscribers of this node do not wait for a bus that is known to be away.
-        if (!this.#options.connected()) {
-          this.#writer.leaveHole(stream);
-          throw new StoaError('unavailable', 'the bus is away');
-        }
-        const payload = this.#writer.seal(stream, batch);
-        await this.#inTime((late) =>
-          this.#hand(stream, payload, signal === undefined ? late : AbortSignal.any([signal, late])),
-        );
-        published.add(batch.length, { result: 'taken' });
-      } catch (error) {
-        const failure = toStoaError(error);
-        published.add(batch.length, { result: failure.code });
-        // The hole in the numbers tells the others to read all of it anew, so the rest need not be tried.
-        throw failure;
-      }
+      // The hole in the numbers tells the others to read all of it anew, so after a failure the rest need not be tried.
+      await this.#counted(batch.length, this.#sendBatch(stream, batch));
+    }
+    if (tooLarge > 0) throw new StoaError('too-large', `${tooLarge} events do not fit into a message of the bus`);
+  }
+
+  async #sendBatch(stream: number, batch: readonly coordinator.Event[]): Promise<void> {
+    // The subscribers of this node do not wait for a bus that is known to be away.
+    if (!this.#options.connected()) {
+      this.#writer.leaveHole(stream);
+      throw new StoaError('unavailable', 'the bus is away');
+    }
+    await this.#inTime(stream, this.#writer.seal(stream, batch));
+  }
+
+  async #counted(events: number, sending: Promise<void>): Promise<void> {
+    const { published } = this.#options.metrics;
+    try {
+      await sending;
+      published.add(events, { result: 'taken' });
+    } catch (error) {
+      const failure = toStoaError(error);
+      published.add(events, { result: failure.code });
+      throw failure;
     }
   }
 
   async #hand(stream: number, payload: Uint8Array, signal?: AbortSignal): Promise<void> {
-    if (this.#closed) throw new StoaError('unavailable', 'the coordinator has stopped');
+    if (this.#closed) throw stopped();
     await this.#options.bus.publish(topicOf(this.#options.topic, stream), payload, { signal });
   }
 
   /** Gives up on a bus that neither takes nor refuses. */
-  async #inTime(run: (late: AbortSignal) => Promise<void>): Promise<void> {
-    const limit = new AbortController();
-    const cancel = this.#options.clock.after(BUS_TIMEOUT_MS, () =>
-      limit.abort(new StoaError('deadline-exceeded', 'the bus is slow')),
-    );
-    try {
-      await run(limit.signal);
-    } finally {
-      cancel();
-    }
+  #inTime(stream: number, payload: Uint8Array): Promise<void> {
+    return this.#hand(stream, payload, this.#limit.signal);
   }
+}
+
+function stopped(): StoaError {
+  return new StoaError('unavailable', 'the coordinator has stopped');
 }
 
 function asEvent(heartbeat: coordinator.Heartbeat): coordinator.Event {

@@ -42,12 +42,12 @@ export const coordinatorModule = defineService({
     return {
       contracts: [
         bind(coordinator.CoordinatorServiceDefinition, {
-          async publish({ events, subscriber, sessions, leaving, lost, draining, drained, interest }, { signal }) {
+          async publish({ events, subscriber, sessions, leaving, lost, draining, drained, interest }) {
             if (subscriber !== '') hub.setSessions(subscriber, sessions);
             if (interest !== undefined) hub.setInterest(subscriber, readInterest(interest));
             if (draining) hub.setDraining(subscriber, drained);
             if (lost > 0) hub.lost(lost, subscriber);
-            const missed = events.length > 0 && (await missesBus(hub, hub.publish(events, signal)));
+            const missed = events.length > 0 && (await missesBus(hub, hub.publish(events)));
             if (leaving) hub.subscriberLeaves(subscriber);
             return { missed };
           },

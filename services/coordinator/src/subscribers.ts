@@ -1,4 +1,4 @@
-import type { coordinator } from '@stoa/contracts';
+import { type coordinator, whole } from '@stoa/contracts';
 import { COMMON_STREAM, type Interest, streamOf, streamsOf, wants } from './streams.ts';
 import { gapItem, type Item, Subscriber } from './subscriber.ts';
 
@@ -83,9 +83,9 @@ export class Subscribers {
   setInterest(name: string, interest: Interest, flows: (stream: number) => boolean): boolean {
     let changed = false;
     for (const [subscriber, registration] of this.#registrations) {
-      if (registration.name !== name) continue;
+      if (registration.name !== name || sameStreams(interest, registration.interest)) continue;
       const added = [...streamsOf(interest)].filter((stream) => !wants(registration.interest, stream));
-      changed ||= added.length > 0 || streamsOf(interest).size !== streamsOf(registration.interest).size;
+      changed = true;
       registration.interest = interest;
       const flowing = added.filter(flows);
       if (flowing.length > 0) subscriber.push(gapItem('', 'the events come from now on', false, flowing));
@@ -128,7 +128,10 @@ export class Subscribers {
         isCommon || interest === 'all' ? events : events.filter((_, i) => wants(interest, streams[i] as number));
       if (wanted.length === 0) continue;
       const share = Math.ceil((octets * wanted.length) / events.length);
-      subscriber.push({ item: { $case: 'delivery', value: { nodeId, events: wanted } } }, share);
+      const response: coordinator.SubscribeResponse = {
+        item: { $case: 'delivery', value: { nodeId, events: wanted } },
+      };
+      subscriber.push(whole(response), share);
     }
   }
 
@@ -154,4 +157,13 @@ export class Subscribers {
     for (const registration of this.#registrations.values()) if (registration.name === name) return true;
     return false;
   }
+}
+
+/** It is said anew with each call, and mostly nothing new. */
+function sameStreams(a: Interest, b: Interest): boolean {
+  const [some, others] = [streamsOf(a), streamsOf(b)];
+  if (some === others) return true;
+  if (some.size !== others.size) return false;
+  for (const stream of some) if (!others.has(stream)) return false;
+  return true;
 }
