@@ -1,6 +1,7 @@
 export * from './balancer.ts';
 export { DEFAULT_TIMEOUT_MS } from './call-scope.ts';
 export * as coordinator from './coordinator.ts';
+export { type Expiry, expireAfter } from './deadlines.ts';
 export * from './error-status.ts';
 export * from './grpc-client.ts';
 export * from './grpc-server.ts';

@@ -14,6 +14,7 @@ export { type WorkerContext, type WorkerPlace, workerHttpSocket, workerId } from
 export * from './plugins/index.ts';
 export * from './server/credentials.ts';
 export * from './service.ts';
+export { type LimitClock, SharedLimit } from './shared-limit.ts';
 export { createLogger, describeError } from './telemetry/create-logger.ts';
 export type * from './telemetry/logger.ts';
 export { type CertificateFacts, certificateFacts, certificateId, serverNames } from './tls/certificate-facts.ts';

@@ -1,9 +1,9 @@
 import type { coordinator } from '@stoa/contracts';
 import { type Bus, StoaError, toStoaError } from '@stoa/plugin-sdk';
+import { SharedLimit } from '@stoa/service-kit';
 import type { Clock } from './clock.ts';
 import { EnvelopeWriter, type Sender } from './envelope-writer.ts';
 import type { CoordinatorMetrics, SkipCause } from './metrics.ts';
-import { SharedLimit } from './shared-limit.ts';
 import { byStream, COMMON_STREAM, topicOf } from './streams.ts';
 import { tracePublish } from './tracing.ts';
 
@@ -33,9 +33,9 @@ export class Outbox {
     this.#options = options;
     this.#writer = new EnvelopeWriter(options.sender, options.clock.now);
     this.#limit = new SharedLimit(
-      options.clock,
       BUS_TIMEOUT_MS,
       () => new StoaError('deadline-exceeded', 'the bus is slow'),
+      options.clock,
     );
   }
 

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { type Expiry, expireAfter } from '@stoa/contracts';
 
 /** Octets read ahead from a client, at most; then its socket is paused. */
 const HIGH_WATER = 256 * 1024;
@@ -14,11 +15,12 @@ export class ConnectionEnded extends Error {
 }
 
 /** The octets of a socket, as they are asked for; bounded, with one time limit for each wait. */
-export class OctetSource {
+export class OctetSource implements Expiry {
   readonly #socket: Duplex;
   #chunks: Buffer[] = [];
   #size = 0;
   #closed = false;
+  #timedOut = false;
   #wake: (() => void) | undefined;
   readonly #onData = (chunk: Buffer) => {
     this.#chunks.push(chunk);
@@ -64,18 +66,19 @@ export class OctetSource {
 
   async #wait(timeoutMs: number): Promise<void> {
     if (this.#closed) return;
-    let timedOut = false;
+    this.#timedOut = false;
+    const stopClock = expireAfter(timeoutMs, this);
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        timedOut = true;
-        resolve();
-      }, timeoutMs);
-      this.#wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      this.#wake = resolve;
     });
+    stopClock();
     this.#wake = undefined;
-    if (timedOut) throw new ConnectionEnded('timeout');
+    if (this.#timedOut) throw new ConnectionEnded('timeout');
+  }
+
+  /** The client took too long. */
+  expire(): void {
+    this.#timedOut = true;
+    this.#wake?.();
   }
 }

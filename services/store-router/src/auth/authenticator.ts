@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { StoaError } from '@stoa/plugin-sdk';
 import type { Logger } from '@stoa/service-kit';
 import { directoryAddress } from '../directory/address.ts';
@@ -22,7 +22,7 @@ const MAX_NAME = 320;
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   /** Of this process only, so that what the cache holds says nothing elsewhere. */
-  readonly #key = randomBytes(32);
+  readonly #key = createSecretKey(randomBytes(32));
   readonly #verified = new Map<string, number>();
   readonly #rehashing = new Set<string>();
 

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { metrics } from '@opentelemetry/api';
 import { type CallOptions, type MemoryStore, StoaError } from '@stoa/plugin-sdk';
-import { clientNetwork, type Logger } from '@stoa/service-kit';
+import { clientNetwork, type Logger, SharedLimit } from '@stoa/service-kit';
 import type { AuthConfig } from './config.ts';
 
 export interface LoginLimitsOptions {
@@ -14,7 +14,7 @@ export interface LoginLimitsOptions {
 }
 
 /** Keys hold a hash: user names may have any characters, and are nobody's business. */
-const digest = (...texts: string[]) => createHash('sha256').update(texts.join('\0')).digest('base64url').slice(0, 22);
+const digest = (...texts: string[]) => hash('sha256', texts.join('\0'), 'base64url').slice(0, 22);
 
 /** How long the memory store may take. */
 const TIMEOUT_MS = 1_000;
@@ -33,6 +33,7 @@ const PRESENT = Uint8Array.of(1);
 export class LoginLimits {
   readonly #options: LoginLimitsOptions;
   #pausedUntil = 0;
+  readonly #limit = new SharedLimit(TIMEOUT_MS, () => new StoaError('deadline-exceeded', 'the memory store is slow'));
   readonly #unlimited = metrics.getMeter('@stoa/service-store-router').createCounter('logins_not_limited', {
     description: 'Logins that went on although the memory store could not be asked.',
   });
@@ -128,7 +129,7 @@ export class LoginLimits {
       return otherwise;
     }
     try {
-      return await run(memory, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+      return await run(memory, { signal: this.#limit.signal });
     } catch (error) {
       this.#pausedUntil = now() + PAUSE_MS;
       this.#unlimited.add(1);

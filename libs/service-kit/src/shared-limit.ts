@@ -1,19 +1,33 @@
 import type { StoaError } from '@stoa/plugin-sdk';
-import type { Clock } from './clock.ts';
+
+/** Where time comes from. */
+export interface LimitClock {
+  now(): number;
+  /** Runs something once; returns what calls it off. */
+  after(ms: number, run: () => void): () => void;
+}
+
+const systemClock: LimitClock = {
+  now: Date.now,
+  after(ms, run) {
+    const timer = setTimeout(run, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};
 
 /** Calls that begin within so long end together. */
 const SLICE_MS = 250;
 
 /** A limit of time for many short calls: those that begin shortly one after the other have one signal and one timer. */
 export class SharedLimit {
-  readonly #clock: Clock;
+  readonly #clock: LimitClock;
   readonly #ms: number;
   readonly #reason: () => StoaError;
   #current: { signal: AbortSignal; until: number } | undefined;
   readonly #running = new Map<AbortController, () => void>();
 
   /** \`ms\`: how long a call has at least; it has a quarter of a second more at most. */
-  constructor(clock: Clock, ms: number, reason: () => StoaError) {
+  constructor(ms: number, reason: () => StoaError, clock = systemClock) {
     this.#clock = clock;
     this.#ms = ms;
     this.#reason = reason;

@@ -10,7 +10,7 @@ function open() {
     waiting.add(entry);
     return () => void waiting.delete(entry);
   });
-  const limit = new SharedLimit({ now: () => now, after }, 2000, () => new StoaError('deadline-exceeded', 'slow'));
+  const limit = new SharedLimit(2000, () => new StoaError('deadline-exceeded', 'slow'), { now: () => now, after });
   const pass = (ms: number) => {
     now += ms;
     for (const entry of waiting) {
