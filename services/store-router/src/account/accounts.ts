@@ -57,6 +57,11 @@ export class Accounts implements AccountStore {
     return this.#cache.reading(accountId, (view) => work(view, this.#cache));
   }
 
+  /** As `reading`, after a commit of this router that the view is to have: nothing is read to know that it has. */
+  readingCommitted<T>(accountId: string, work: (view: AccountView, cache: AccountCache) => Promise<T>): Promise<T> {
+    return this.#cache.reading(accountId, (view) => work(view, this.#cache), 'known');
+  }
+
   /** The lowest UID that is still \Recent for the next session, the claims of this router's sessions considered. */
   recentFrom(accountId: string, mailboxId: number, stored: number): number {
     return Math.max(stored, this.#environment.recentClaim(accountId, mailboxId));

@@ -85,10 +85,17 @@ export class AccountCache {
     return rows;
   }
 
-  /** Runs work that reads from a view, again with a newer one each time it throws StaleView. */
-  async reading<T>(accountId: string, work: (view: AccountView) => Promise<T>): Promise<T> {
+  /**
+   * Runs work that reads from a view, again with a newer one each time it throws StaleView. The first view is current, or only
+   * `known`: after a commit of this router it has that commit at least.
+   */
+  async reading<T>(
+    accountId: string,
+    work: (view: AccountView) => Promise<T>,
+    first: 'current' | 'known' = 'current',
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const view = await this.current(accountId);
+      const view = await (attempt === 1 && first === 'known' ? this.known(accountId) : this.current(accountId));
       try {
         return await work(view);
       } catch (error) {

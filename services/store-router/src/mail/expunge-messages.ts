@@ -14,7 +14,9 @@ export async function expungeMessages(
 ): Promise<{ delta: Delta }> {
   const { accountId, mailboxId } = request;
   const uids = request.uids === undefined ? ALL_UIDS : checkedSet(request.uids);
+  let last = 0;
   for (let complete = false; !complete; ) {
+    if (last > 0) publishMailbox(context, accountId, mailboxId, last);
     const done = await context.accounts.write(
       accountId,
       async (transaction) => {
@@ -30,7 +32,10 @@ export async function expungeMessages(
       signal,
     );
     complete = done.complete;
-    if (done.modseq > 0) publishMailbox(context, accountId, mailboxId, done.modseq);
+    last = done.modseq;
   }
-  return { delta: await deltaAfterChange(context, accountId, mailboxId, request.knownModseq) };
+  // The answer has the change before the notice comes, so that the session that made it need not read it for the notice.
+  const delta = await deltaAfterChange(context, accountId, mailboxId, request.knownModseq);
+  if (last > 0) publishMailbox(context, accountId, mailboxId, last);
+  return { delta };
 }

@@ -30,6 +30,7 @@ export async function storeFlags(
   const mode = changeMode(request.mode);
   if ((flags & ~SYSTEM_FLAGS) !== 0) throw new StoaError('invalid-argument', 'unknown system flags');
   let modified: number[] = [];
+  let last = 0;
   for (let rest: NumberSet = uids; ; ) {
     const done = await context.accounts.write(
       accountId,
@@ -42,10 +43,13 @@ export async function storeFlags(
       signal,
     );
     modified = unionOfSets(modified, done.modified);
-    if (done.modseq > 0) publishMailbox(context, accountId, mailboxId, done.modseq);
+    last = done.modseq;
     if (done.continueAt === undefined) break;
+    if (last > 0) publishMailbox(context, accountId, mailboxId, last);
     rest = intersectionOfSets(rest, [done.continueAt, MAX_NUMBER]);
   }
+  // The answer has the change before the notice comes, so that the session that made it need not read it for the notice.
   const delta = await deltaAfterChange(context, accountId, mailboxId, request.knownModseq);
+  if (last > 0) publishMailbox(context, accountId, mailboxId, last);
   return { delta, modified: { bounds: modified } };
 }
