@@ -1,4 +1,4 @@
-import type { Implementation, storage } from '@stoa/contracts';
+import { type Implementation, type storage, whole } from '@stoa/contracts';
 import { type BlobStore, hasCode, StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { blobKey, isBlobId } from './blob-key.ts';
 
@@ -10,6 +10,8 @@ const READ_TOGETHER = 64;
 const GROUP_BYTES = 256 * 1024;
 
 type Response = { index?: number; data?: Uint8Array; last?: boolean; errorCode?: string; pieces?: storage.BlobPiece[] };
+
+const NOTHING = new Uint8Array();
 
 /** Reads bodies from the blob store. */
 export function blobService(blobs: BlobStore): Implementation<typeof storage.BlobServiceDefinition> {
@@ -54,7 +56,7 @@ class Group {
     const { pieces } = this;
     this.pieces = [];
     this.octets = 0;
-    return { pieces };
+    return whole<storage.ReadResponse>({ index: 0, data: NOTHING, last: false, errorCode: '', pieces });
   }
 }
 

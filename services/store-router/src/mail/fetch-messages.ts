@@ -51,7 +51,7 @@ async function* rows(
   const { store } = context.accounts;
   const uids = checkedSet(set);
   let few: number[] = [];
-  const single = async function* () {
+  const single = async (): Promise<Row[]> => {
     const found = await store.get(
       few.map((uid) => keys.message(mailboxId, uid)),
       { signal },
@@ -62,19 +62,19 @@ async function* rows(
       if (value !== undefined) there.push({ uid: few[i]!, value });
     }
     few = [];
-    yield there;
+    return there;
   };
   for (let i = 0; i < uids.length; i += 2) {
     const range = [uids[i]!, uids[i + 1]!];
     if (countNumbers(range) < SCAN_FROM) {
       for (const uid of eachNumber(range)) few.push(uid);
-      if (few.length >= BATCH_ROWS) yield* single();
+      if (few.length >= BATCH_ROWS) yield await single();
       continue;
     }
-    if (few.length > 0) yield* single();
+    if (few.length > 0) yield await single();
     for await (const entries of store.scan(keys.messages(mailboxId, range[0], range[1]), { signal })) {
       yield entries.map(({ key, value }) => ({ uid: lastNumber(key), value }));
     }
   }
-  if (few.length > 0) yield* single();
+  if (few.length > 0) yield await single();
 }
