@@ -21,7 +21,6 @@ export interface Sender {
  * refuses the envelope: receivers see the hole and know that something is missing, which is the truth.
  */
 export class EnvelopeWriter {
-  readonly #sender: Sender;
   readonly #now: () => number;
   /** What every envelope of this writer begins with. */
   readonly #head: Uint8Array;
@@ -30,7 +29,6 @@ export class EnvelopeWriter {
   #count = 0;
 
   constructor(sender: Sender, now: () => number) {
-    this.#sender = sender;
     this.#now = now;
     this.#head = coordinator.Envelope.encode(
       coordinator.Envelope.fromPartial({ version: ENVELOPE_VERSION, ...sender }),
@@ -120,14 +118,21 @@ export class EnvelopeWriter {
     return (this.#sequences.get(stream) ?? 0) + 1;
   }
 
+  /** Behind the head come the other fields, in the order of their numbers: written one after the other they are one message. */
   #encode(stream: number, sequence: number, events: readonly coordinator.Event[]): Uint8Array {
-    return coordinator.Envelope.encode({
-      version: ENVELOPE_VERSION,
-      ...this.#sender,
+    const rest = coordinator.Envelope.encode({
+      version: 0,
+      clusterId: '',
+      nodeId: '',
+      incarnation: 0,
       stream,
       sequence,
       sentAt: this.#now(),
       events: events as coordinator.Event[],
     }).finish();
+    const octets = new Uint8Array(this.#head.length + rest.length);
+    octets.set(this.#head);
+    octets.set(rest, this.#head.length);
+    return octets;
   }
 }

@@ -52,6 +52,20 @@ describe('envelopes', () => {
     expect(readEnvelope(out.seal(3, []), 'c')).toMatchObject({ sequence: 2 });
   });
 
+  it('are the same octets as when they are written in one piece', () => {
+    const whole = coordinator.Envelope.encode({
+      version: 1,
+      clusterId: 'c',
+      nodeId: '1',
+      incarnation: 100,
+      stream: 3,
+      sequence: 1,
+      sentAt: 5,
+      events: [domainChanged('a')],
+    }).finish();
+    expect(Buffer.from(writer().seal(3, [domainChanged('a')])).equals(whole)).toBe(true);
+  });
+
   it('are known by their writer', () => {
     const [own, other] = [writer(), new EnvelopeWriter({ clusterId: 'c', nodeId: 'other', incarnation: 7 }, () => 1)];
     expect(own.wrote(own.seal(5, [domainChanged('a')]))).toBe(true);
