@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createInProcessClient, whole } from './in-process.ts';
 import * as storage from './storage.ts';
 
@@ -33,5 +33,75 @@ describe('responses within one process', () => {
     });
     expect(await client.getQuota({})).toEqual({ usedBytes: 0, limitBytes: 2, messages: 0 });
     for await (const got of client.fetchMessages({})) expect(got).toEqual({ messages: [] });
+  });
+});
+
+describe('a call within one process', () => {
+  it('that was given up before it began does not reach the handler', async () => {
+    let calls = 0;
+    const client = createInProcessClient(definition, {
+      async getQuota() {
+        calls += 1;
+        return {};
+      },
+      async *fetchMessages() {
+        calls += 1;
+        yield {};
+      },
+    });
+    const options = { signal: AbortSignal.abort() };
+    await expect(client.getQuota({}, options)).rejects.toMatchObject({ code: 'cancelled' });
+    const first = client.fetchMessages({}, options)[Symbol.asyncIterator]().next();
+    await expect(first).rejects.toMatchObject({ code: 'cancelled' });
+    expect(calls).toBe(0);
+  });
+
+  it('whose stream was read to its end is not aborted, and one that was left early is', async () => {
+    const aborted: boolean[] = [];
+    const client = createInProcessClient(definition, {
+      getQuota: async () => ({}),
+      async *fetchMessages(_request, call) {
+        try {
+          yield {};
+          yield {};
+        } finally {
+          aborted.push(call.signal.aborted);
+        }
+      },
+    });
+    for await (const _ of client.fetchMessages({}));
+    for await (const _ of client.fetchMessages({})) break;
+    expect(aborted).toEqual([false, true]);
+  });
+
+  it('gives nothing more after its end or its error', async () => {
+    const client = createInProcessClient(definition, {
+      getQuota: async () => ({}),
+      // biome-ignore lint/correctness/useYield: it fails at once
+      async *fetchMessages() {
+        throw new TypeError('a bug');
+      },
+    });
+    const responses = client.fetchMessages({})[Symbol.asyncIterator]();
+    await expect(responses.next()).rejects.toMatchObject({ code: 'internal' });
+    expect(await responses.next()).toEqual({ done: true, value: undefined });
+    expect(await responses.return?.()).toEqual({ done: true, value: undefined });
+  });
+
+  it('makes a signal only for a handler that asks for one', async () => {
+    const made = vi.spyOn(globalThis, 'AbortController');
+    try {
+      const client = createInProcessClient(definition, {
+        getQuota: async () => ({}),
+        async *fetchMessages() {
+          yield {};
+        },
+      });
+      await client.getQuota({});
+      for await (const _ of client.fetchMessages({}));
+      expect(made).not.toHaveBeenCalled();
+    } finally {
+      made.mockRestore();
+    }
   });
 });

@@ -61,10 +61,10 @@ describe('a change of an account that was used before', () => {
     const { accounts, events } = router;
     const before = events.length;
     const seen: number[] = [];
-    const { readingCommitted } = accounts;
-    accounts.readingCommitted = (id, work) => {
+    const { readingKnown } = accounts;
+    accounts.readingKnown = (id, work) => {
       seen.push(events.length - before);
-      return readingCommitted.call(accounts, id, work) as never;
+      return readingKnown.call(accounts, id, work) as never;
     };
     const { delta } = await mark(FLAG.seen, modseq);
     expect(seen).toEqual([0]);

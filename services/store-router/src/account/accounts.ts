@@ -57,8 +57,11 @@ export class Accounts implements AccountStore {
     return this.#cache.reading(accountId, (view) => work(view, this.#cache));
   }
 
-  /** As `reading`, after a commit of this router that the view is to have: nothing is read to know that it has. */
-  readingCommitted<T>(accountId: string, work: (view: AccountView, cache: AccountCache) => Promise<T>): Promise<T> {
+  /**
+   * As `reading`, from the view as it was last known, which saves a read: it has all commits of this router, and may lack
+   * those of others.
+   */
+  readingKnown<T>(accountId: string, work: (view: AccountView, cache: AccountCache) => Promise<T>): Promise<T> {
     return this.#cache.reading(accountId, (view) => work(view, this.#cache), 'known');
   }
 

@@ -1,6 +1,7 @@
 import type { storage } from '@stoa/contracts';
 import { SYSTEM_FLAGS } from '@stoa/mail';
 import { StoaError } from '@stoa/plugin-sdk';
+import type { AccountView } from '../account/view.ts';
 import { receiveBody } from '../body/intake.ts';
 import { lookupName, type MailContext, mailboxByName, publishMailbox } from './context.ts';
 import { landMessage } from './land-message.ts';
@@ -16,14 +17,16 @@ export async function appendMessage(
     const { accountId, flags, keywords, idempotencyKey } = head;
     if ((flags & ~SYSTEM_FLAGS) !== 0) throw new StoaError('invalid-argument', 'unknown system flags');
     const name = lookupName(head.mailbox);
-    // Before the message is received, so that a client learns early what would fail anyway.
-    await context.accounts.reading(accountId, async (view) => {
+    const check = async (view: AccountView) => {
       mailboxByName(view, name);
       const { quotaBytes, usedBytes } = view.state;
       if (idempotencyKey === '' && quotaBytes > 0 && usedBytes + head.size > quotaBytes) {
         throw new StoaError('over-quota', 'the account is over its quota');
       }
-    });
+    };
+    // Before the message is received, so that a client learns early what would fail anyway. What is known here may let it
+    // pass, since the commit looks again; to refuse it takes what is so now.
+    await context.accounts.readingKnown(accountId, check).catch(() => context.accounts.reading(accountId, check));
     const body = await receiveBody(data, context.intake, head.size);
     try {
       const stored = await context.bodies.store(body, { oneCommit: true, signal });

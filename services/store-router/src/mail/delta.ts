@@ -106,7 +106,7 @@ export async function deltaAfterChange(
   since: number,
 ): Promise<Delta> {
   try {
-    return await context.accounts.readingCommitted(accountId, async (view, cache) => {
+    return await context.accounts.readingKnown(accountId, async (view, cache) => {
       const mailbox = mailboxById(view, mailboxId);
       const status = await readStatus(view, cache, mailboxId);
       const state = mailboxState(context, accountId, mailbox, status);
