@@ -13,8 +13,11 @@ interface Patch {
 /** An event of a kind to come (field 99), and a field 50 of the envelope. */
 const MORE_ENVELOPE = '[0x3a, 0x05, 0x9a, 0x06, 0x02, 0x08, 0x01, 0x90, 0x03, 0x07]';
 
+/** Files that may hold a format with a revision of its own. */
+const EVERY_FORMAT = /store-router\/src\/.*\.ts$/;
+
 const PATCHES: readonly Patch[] = [
-  { file: /store-router\/src\/.*\.ts$/, from: 'const VERSION = 1;', to: 'const VERSION = 2;' },
+  { file: EVERY_FORMAT, from: 'const VERSION = 1;', to: 'const VERSION = 2;' },
   {
     file: /store-router\/src\/account\/binary\.ts$/,
     from: '  finish(): Uint8Array {',
@@ -29,12 +32,9 @@ const PATCHES: readonly Patch[] = [
   { file: /coordinator\/src\/envelope-writer\.ts$/, from: 'ENVELOPE_VERSION = 1', to: 'ENVELOPE_VERSION = 2' },
   {
     file: /coordinator\/src\/envelope-writer\.ts$/,
-    from: '    return coordinator.Envelope.encode({',
-    to: `    return Buffer.concat([Buffer.from(${MORE_ENVELOPE}), this.#known(stream, sequence, events)]);
-  }
-
-  #known(stream: number, sequence: number, events: readonly coordinator.Event[]): Uint8Array {
-    return coordinator.Envelope.encode({`,
+    from: 'new Uint8Array(this.#head.length + rest.length);',
+    to: `new Uint8Array(this.#head.length + rest.length + MORE_ENVELOPE.length);
+    octets.set(MORE_ENVELOPE, this.#head.length + rest.length);`.replaceAll('MORE_ENVELOPE', MORE_ENVELOPE),
   },
 ];
 
@@ -48,7 +48,11 @@ registerHooks({
     if (patches.length === 0 || loaded.source === undefined || loaded.source === null) return loaded;
     let source =
       typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source as Uint8Array).toString();
-    for (const { from, to } of patches) source = source.replace(from, to);
+    for (const { file, from, to } of patches) {
+      // What names one file must be found there: else this would be the older release under the newer one's name.
+      if (!source.includes(from) && file !== EVERY_FORMAT) throw new Error(`${url} no longer has: ${from}`);
+      source = source.replace(from, to);
+    }
     return { ...loaded, source };
   },
 });

@@ -35,7 +35,9 @@ export async function expungeMessages(
     last = done.modseq;
   }
   // The answer has the change before the notice comes, so that the session that made it need not read it for the notice.
-  const delta = await deltaAfterChange(context, accountId, mailboxId, request.knownModseq);
-  if (last > 0) publishMailbox(context, accountId, mailboxId, last);
-  return { delta };
+  try {
+    return { delta: await deltaAfterChange(context, accountId, mailboxId, request.knownModseq) };
+  } finally {
+    if (last > 0) publishMailbox(context, accountId, mailboxId, last);
+  }
 }

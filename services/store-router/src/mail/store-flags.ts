@@ -49,7 +49,10 @@ export async function storeFlags(
     rest = intersectionOfSets(rest, [done.continueAt, MAX_NUMBER]);
   }
   // The answer has the change before the notice comes, so that the session that made it need not read it for the notice.
-  const delta = await deltaAfterChange(context, accountId, mailboxId, request.knownModseq);
-  if (last > 0) publishMailbox(context, accountId, mailboxId, last);
-  return { delta, modified: { bounds: modified } };
+  try {
+    const delta = await deltaAfterChange(context, accountId, mailboxId, request.knownModseq);
+    return { delta, modified: { bounds: modified } };
+  } finally {
+    if (last > 0) publishMailbox(context, accountId, mailboxId, last);
+  }
 }
