@@ -2,11 +2,13 @@ import { connect, createServer, type Socket } from 'node:net';
 import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { StoaError } from '@stoa/plugin-sdk';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Balancer } from './balancer.ts';
 import { createChannel, createGrpcClient } from './grpc-client.ts';
 import { serveContract } from './grpc-server.ts';
 import { createInProcessClient } from './in-process.ts';
+import { Line } from './line/line.ts';
+import { LineServer } from './line/line-server.ts';
 import type { Client, Implementation, MethodDefinition, ServerCall } from './rpc.ts';
 import * as storage from './storage.ts';
 
@@ -105,23 +107,55 @@ async function* body(chunks: number, octets: number) {
   for (let i = 0; i < chunks; i++) yield data(octets);
 }
 
-let server: Server;
-let port: number;
-
-beforeAll(async () => {
-  server = new Server();
+/** A server of the contract, which is called by itself or on lines. */
+async function startServer(options: {
+  withLines: boolean;
+}): Promise<{ server: Server; port: number; lines: LineServer }> {
+  const server = new Server();
+  const lines = new LineServer();
   const served = serveContract(definition, implementation);
   server.addService(served.definition, served.handlers);
-  port = await new Promise((resolve, reject) =>
+  lines.add(served);
+  if (options.withLines) server.addService(lines.definition, lines.handlers);
+  const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
     ),
   );
+  return { server, port, lines };
+}
+
+let server: Server;
+let port: number;
+
+beforeAll(async () => {
+  ({ server, port } = await startServer({ withLines: true }));
 });
 
 afterAll(() => server.forceShutdown());
 
-const shapes: [string, () => { client: Client<typeof definition>; close: () => void }][] = [
+interface Reached {
+  client: Client<typeof definition>;
+  close: () => void;
+}
+
+/** A client whose calls go on a line that stands. */
+async function onLine(address: string): Promise<Reached & { line: Line }> {
+  const channel = createChannel(address, credentials.createInsecure());
+  const line = new Line(channel);
+  const client = createGrpcClient(definition, channel, { line });
+  await vi.waitUntil(() => line.current());
+  return {
+    client,
+    line,
+    close: () => {
+      line.close();
+      channel.close();
+    },
+  };
+}
+
+const shapes: [string, () => Reached | Promise<Reached>][] = [
   ['in-process', () => ({ client: createInProcessClient(definition, implementation), close: () => {} })],
   [
     'grpc',
@@ -130,6 +164,7 @@ const shapes: [string, () => { client: Client<typeof definition>; close: () => v
       return { client: createGrpcClient(definition, channel), close: () => channel.close() };
     },
   ],
+  ['line', () => onLine(`127.0.0.1:${port}`)],
   [
     'balanced',
     () => {
@@ -151,7 +186,9 @@ const shapes: [string, () => { client: Client<typeof definition>; close: () => v
 describe.each(shapes)('a client over the %s channel', (_shape, make) => {
   let client: Client<typeof definition>;
   let close: () => void;
-  beforeAll(() => ({ client, close } = make()));
+  beforeAll(async () => {
+    ({ client, close } = await make());
+  });
   afterAll(() => close());
 
   it('fills in absent fields of responses', async () => {
@@ -380,15 +417,8 @@ it('a call to nobody is unavailable and may be retried', async () => {
 
 describe('a server that goes away during a call', () => {
   /** A server of its own, reached through a relay whose connections can be cut. */
-  async function reach() {
-    const own = new Server();
-    const served = serveContract(definition, implementation);
-    own.addService(served.definition, served.handlers);
-    const target = await new Promise<number>((resolve, reject) =>
-      own.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-        error ? reject(error) : resolve(bound),
-      ),
-    );
+  async function reach(lined: boolean) {
+    const { server: own, port: target } = await startServer({ withLines: lined });
     const sockets = new Set<Socket>();
     const relay = createServer((near) => {
       const far = connect(target, '127.0.0.1');
@@ -405,22 +435,30 @@ describe('a server that goes away during a call', () => {
     await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
     const address = `127.0.0.1:${(relay.address() as { port: number }).port}`;
     const channel = createChannel(address, credentials.createInsecure());
+    const reached: Reached = lined
+      ? await onLine(address)
+      : { client: createGrpcClient(definition, channel), close: () => channel.close() };
     return {
-      client: createGrpcClient(definition, channel),
+      client: reached.client,
       cut: () => {
         for (const socket of sockets) socket.destroy();
       },
       shutdown: () => own.forceShutdown(),
       close: () => {
-        channel.close();
+        reached.close();
         relay.close();
         own.forceShutdown();
       },
     };
   }
 
-  it.each(['cut', 'shutdown'] as const)('is unavailable, and may be asked again (%s)', async (how) => {
-    const there = await reach();
+  it.each([
+    ['cut', false],
+    ['shutdown', false],
+    ['cut', true],
+    ['shutdown', true],
+  ] as const)('is unavailable, and may be asked again (%s, on a line: %s)', async (how, lined) => {
+    const there = await reach(lined);
     const responses = there.client.openMailbox({ accountId: 'wait' })[Symbol.asyncIterator]();
     await responses.next();
     const whole = seen.whole;

@@ -56,8 +56,18 @@ export function toStatus(error: unknown): Partial<StatusObject> {
   const metadata = new Metadata();
   metadata.set(CODE_KEY, known.code);
   metadata.set(RETRYABLE_KEY, String(known.retryable));
-  const details = known === error || known.code !== 'internal' ? known.message : 'internal error';
-  return { code: TO_STATUS[known.code] ?? Status.INTERNAL, details, metadata };
+  return { code: TO_STATUS[known.code] ?? Status.INTERNAL, details: wordsOf(error), metadata };
+}
+
+/** What the other side may read of an error. */
+export function wordsOf(error: unknown): string {
+  const known = toStoaError(error);
+  return known === error || known.code !== 'internal' ? known.message : 'internal error';
+}
+
+/** An error that crossed by its parts; a code that this version does not know counts as `internal`. */
+export function errorOf(code: string, message: string, retryable: boolean): StoaError {
+  return new StoaError(isErrorCode(code) ? code : 'internal', message, { retryable });
 }
 
 function isErrorCode(code: string): code is ErrorCode {

@@ -12,20 +12,20 @@ import {
 } from '@grpc/grpc-js';
 import { type Context, SpanKind } from '@opentelemetry/api';
 import { StoaError, toStoaError } from '@stoa/plugin-sdk';
+import { CallEnd } from './call-end.ts';
 import { DEFAULT_TIMEOUT_MS } from './call-scope.ts';
 import { fromCallStatus } from './error-status.ts';
-import { CallEnd } from './grpc-call-end.ts';
 import { EXPLICIT_END_KEY, grpcMethod } from './grpc-definition.ts';
+import { MAX_TRANSPORT_BYTES } from './limits.ts';
+import type { Line } from './line/line.ts';
+import { LineMethod } from './line/line-method.ts';
 import type { Client, ClientCallOptions, MethodDefinition, ServiceDefinition } from './rpc.ts';
 import { context, propagation, startCallSpan } from './trace.ts';
 
-/** Octets of the largest message on either side. Bodies are streamed in far smaller pieces. */
-export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
-
 /** Options of every channel. The window is grpc-js's own option and counts for the client's side only. */
 export const CHANNEL_OPTIONS: ChannelOptions = {
-  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_receive_message_length': MAX_TRANSPORT_BYTES,
+  'grpc.max_send_message_length': MAX_TRANSPORT_BYTES,
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5_000,
   'grpc.initial_reconnect_backoff_ms': 100,
@@ -68,6 +68,8 @@ export function isConnected(channel: GrpcClient): boolean {
 export interface GrpcClientOptions {
   /** Milliseconds for calls that do not say; see DEFAULT_TIMEOUT_MS. */
   defaultTimeoutMs?: number;
+  /** Takes the calls while it stands, which costs less than a stream of HTTP/2 for each. Of the same channel. */
+  line?: Line;
 }
 
 /** A client of a contract over a gRPC connection. */
@@ -79,16 +81,19 @@ export function createGrpcClient<D extends ServiceDefinition>(
   const timeoutMs = options.defaultTimeoutMs ?? DEFAULT_TIMEOUT_MS;
   const client: Record<string, unknown> = {};
   for (const [name, method] of Object.entries(definition.methods)) {
-    client[name] = callerOf(new Call(channel, definition, method, timeoutMs), method);
+    const alone = new Call(channel, definition, method, timeoutMs);
+    const together = new LineMethod(definition, method, timeoutMs);
+    client[name] = method.responseStream
+      ? (request: unknown, callOptions?: ClientCallOptions) => {
+          const line = options.line?.current();
+          return line ? together.stream(line, request, callOptions) : alone.stream(request, callOptions);
+        }
+      : (request: unknown, callOptions?: ClientCallOptions) => {
+          const line = options.line?.current();
+          return line ? together.single(line, request, callOptions) : alone.single(request, callOptions);
+        };
   }
   return client as Client<D>;
-}
-
-function callerOf(call: Call, method: MethodDefinition): unknown {
-  if (method.responseStream) {
-    return (request: unknown, options?: ClientCallOptions) => call.stream(request, options);
-  }
-  return (request: unknown, options?: ClientCallOptions) => call.single(request, options);
 }
 
 const carrier = { set: (metadata: Metadata, key: string, value: string) => metadata.set(key, value) };
@@ -239,7 +244,10 @@ class Call {
     call: ClientWritableStream<unknown> | ClientDuplexStream<unknown, unknown>,
     requests: AsyncIterable<unknown>,
   ) {
-    const end = new CallEnd(call);
+    const end = new CallEnd();
+    const reach = () => end.reach();
+    call.once('status', reach);
+    call.once('error', reach);
     await this.#connected(end);
     if (end.reached) return;
     const iterator = requests[Symbol.asyncIterator]();

@@ -14,14 +14,12 @@ import type {
   sendUnaryData,
   UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { ROOT_CONTEXT, SpanKind } from '@opentelemetry/api';
 import { StoaError, toStoaError } from '@stoa/plugin-sdk';
 import { toStatus } from './error-status.ts';
 import { EMPTY_REQUEST, EXPLICIT_END_KEY, grpcServiceDefinition } from './grpc-definition.ts';
-import type { Implementation, MethodDefinition, ServerCall, ServiceDefinition } from './rpc.ts';
-import { type CallSpan, context, iterateWith, propagation, startCallSpan } from './trace.ts';
+import type { Implementation, MethodDefinition, ServiceDefinition } from './rpc.ts';
+import { type ServedMethod, type ServedScope, type ServeOptions, servedMethods } from './served-method.ts';
 
-type AnyHandler = (request: unknown, call: ServerCall) => unknown;
 type UnaryOrReading = ServerUnaryCall<unknown, unknown> | ServerReadableStream<unknown, unknown>;
 type Writing = ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>;
 /** What the four kinds of call have in common, which is all that is used of them. */
@@ -32,13 +30,8 @@ type AnyServerCall = Pick<UnaryOrReading, 'metadata' | 'getDeadline'> & {
 export interface ServedContract {
   readonly definition: GrpcServiceDefinition;
   readonly handlers: UntypedServiceImplementation;
-}
-
-export interface ServeOptions {
-  /** Called with every failure, for the log; the wire carries the code and, where it is a StoaError, the message. */
-  onError?: (error: unknown, method: string) => void;
-  /** Enters the context of the service that owns the handlers, so that the call's spans carry that service's name. */
-  enter?: <T>(run: () => T) => T;
+  /** By the names of the definition, for what brings calls in another way. */
+  readonly methods: ReadonlyMap<string, ServedMethod>;
 }
 
 /** A contract's implementation as handlers for a grpc-js server: `server.addService(served.definition, served.handlers)`. */
@@ -47,13 +40,9 @@ export function serveContract<D extends ServiceDefinition>(
   implementation: Implementation<D>,
   options: ServeOptions = {},
 ): ServedContract {
-  const handlers: UntypedServiceImplementation = {};
-  for (const [name, method] of Object.entries(definition.methods)) {
-    const handler = (implementation as Record<string, AnyHandler>)[name];
-    if (handler === undefined) throw new TypeError(`${definition.fullName} has no implementation of ${method.name}`);
-    handlers[name] = adapt(definition, method, handler.bind(implementation), options);
-  }
-  return { definition: grpcServiceDefinition(definition), handlers };
+  const methods = servedMethods(definition, implementation, options);
+  const handlers = Object.fromEntries([...methods].map(([name, method]) => [name, adapt(method)]));
+  return { definition: grpcServiceDefinition(definition), handlers, methods };
 }
 
 const carrier = {
@@ -64,38 +53,37 @@ const carrier = {
   keys: (metadata: Metadata): string[] => Object.keys(metadata.getMap()),
 };
 
-/** The signal and deadline of a call that arrived, and its span. */
-function openCall(
-  definition: ServiceDefinition,
-  method: MethodDefinition,
-  call: AnyServerCall,
-  enter: <T>(run: () => T) => T,
-) {
-  const controller = new AbortController();
-  const deadline = call.getDeadline();
-  const serverCall: ServerCall = { signal: controller.signal, deadline: Number(deadline) };
-  let answered = false;
-  // grpc-js says so at the end of every call, also of one that was answered.
-  call.on('cancelled', () => {
-    if (answered) return;
-    controller.abort(
-      Date.now() >= serverCall.deadline
-        ? new StoaError('deadline-exceeded', 'the deadline passed')
-        : new StoaError('cancelled', 'the caller gave up, or the connection broke'),
-    );
-  });
-  // Whatever context the connection was accepted in is not this call's.
-  const parent = context.with(ROOT_CONTEXT, () =>
-    enter(() => propagation.extract(context.active(), call.metadata, carrier)),
-  );
-  return {
-    serverCall,
-    span: startCallSpan(SpanKind.SERVER, definition, method, 'grpc', parent),
-    /** Nobody is left whom an abort would tell something. */
-    answered() {
-      answered = true;
-    },
-  };
+/** The signal and deadline of a call that arrived. */
+class GrpcScope implements ServedScope {
+  readonly deadline: number;
+  readonly #controller = new AbortController();
+  #answered = false;
+
+  constructor(call: AnyServerCall) {
+    this.deadline = Number(call.getDeadline());
+    // grpc-js says so at the end of every call, also of one that was answered.
+    call.on('cancelled', () => {
+      if (this.#answered) return;
+      this.#controller.abort(
+        Date.now() >= this.deadline
+          ? new StoaError('deadline-exceeded', 'the deadline passed')
+          : new StoaError('cancelled', 'the caller gave up, or the connection broke'),
+      );
+    });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get reason(): unknown {
+    return this.signal.reason;
+  }
+
+  /** Nobody is left whom an abort would tell something. */
+  answered(): void {
+    this.#answered = true;
+  }
 }
 
 /**
@@ -105,7 +93,7 @@ function openCall(
 async function* requestsOf(
   call: Readable & { metadata: Metadata },
   method: MethodDefinition,
-  { signal }: ServerCall,
+  { signal }: ServedScope,
 ): AsyncGenerator<unknown, void, undefined> {
   const explicitEnd = call.metadata.get(EXPLICIT_END_KEY).length > 0;
   let held = false;
@@ -130,56 +118,37 @@ type Adapted =
   | handleServerStreamingCall<unknown, unknown>
   | handleBidiStreamingCall<unknown, unknown>;
 
-function adapt(
-  definition: ServiceDefinition,
-  method: MethodDefinition,
-  handler: AnyHandler,
-  options: ServeOptions,
-): Adapted {
-  const enter = options.enter ?? ((run) => run());
-  const name = `${definition.name}/${method.name}`;
-  const failed = (span: CallSpan, error: unknown) => {
-    span.end(toStoaError(error));
-    options.onError?.(error, name);
-    return toStatus(error);
-  };
-  const requestOf = (call: AnyServerCall, serverCall: ServerCall): unknown =>
+function adapt(served: ServedMethod): Adapted {
+  const { method } = served;
+  const requestOf = (call: AnyServerCall, scope: ServedScope): unknown =>
     method.requestStream
-      ? requestsOf(call as unknown as Readable & { metadata: Metadata }, method, serverCall)
+      ? requestsOf(call as unknown as Readable & { metadata: Metadata }, method, scope)
       : (call as unknown as { request: unknown }).request;
   if (method.responseStream) {
     return async (call: Writing) => {
-      const { serverCall, span, answered } = openCall(definition, method, call, enter);
+      const scope = new GrpcScope(call);
+      const take = (response: unknown) =>
+        call.write(response) ? undefined : once(call, 'drain', { signal: scope.signal });
       try {
-        const responses = context.with(
-          span.context,
-          () => handler(requestOf(call, serverCall), serverCall) as AsyncIterable<unknown>,
-        );
-        for await (const response of iterateWith(span.context, responses)) {
-          serverCall.signal.throwIfAborted();
-          if (!call.write(method.responseType.fromPartial(response ?? {}))) {
-            await once(call, 'drain', { signal: serverCall.signal });
-          }
-        }
-        span.end();
-        answered();
+        await served.begin(scope, call.metadata, carrier).respond(requestOf(call, scope), take);
+        scope.answered();
         call.end();
       } catch (error) {
-        const status = failed(span, serverCall.signal.aborted ? serverCall.signal.reason : error);
-        call.emit('error', status);
+        call.emit('error', toStatus(error));
       }
     };
   }
   return (call: UnaryOrReading, callback: sendUnaryData<unknown>) => {
-    const { serverCall, span, answered } = openCall(definition, method, call, enter);
-    const run = async () => handler(requestOf(call, serverCall), serverCall);
-    context.with(span.context, run).then(
-      (response) => {
-        span.end();
-        answered();
-        callback(null, method.responseType.fromPartial(response ?? {}));
-      },
-      (error: unknown) => callback(failed(span, serverCall.signal.aborted ? serverCall.signal.reason : error)),
-    );
+    const scope = new GrpcScope(call);
+    served
+      .begin(scope, call.metadata, carrier)
+      .answer(requestOf(call, scope))
+      .then(
+        (response) => {
+          scope.answered();
+          callback(null, response);
+        },
+        (error: unknown) => callback(toStatus(error)),
+      );
   };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createInProcessClient, whole } from './in-process.ts';
+import { createInProcessClient } from './in-process.ts';
 import * as storage from './storage.ts';
+import { whole } from './whole.ts';
 
 const { getQuota, fetchMessages } = storage.MailServiceDefinition.methods;
 const definition = {

@@ -10,25 +10,10 @@ import type {
   ServiceDefinition,
 } from './rpc.ts';
 import { type CallSpan, context, startCallSpan } from './trace.ts';
+import { filled } from './whole.ts';
 
 /** Why a producer is told to end when its reader has what it wanted. One for all: streams are left early by the thousand. */
 const STOPPED = new StoaError('cancelled', 'the caller stopped reading');
-
-const WHOLE = new WeakSet<object>();
-
-/**
- * Says of a response that no field of it is absent, which its type proves: a call in this process hands over the object itself
- * and not a copy with all fields filled in. For large responses; whoever makes one lets go of it.
- */
-export function whole<T extends object>(response: T): T {
-  WHOLE.add(response);
-  return response;
-}
-
-function filled({ responseType }: MethodDefinition, response: unknown): unknown {
-  if (typeof response === 'object' && response !== null && WHOLE.has(response)) return response;
-  return responseType.fromPartial(response ?? {});
-}
 
 type AnyHandler = (request: unknown, call: ServerCall) => unknown;
 

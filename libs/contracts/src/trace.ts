@@ -8,7 +8,7 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
-import { type StoaError, toStoaError } from '@stoa/plugin-sdk';
+import type { StoaError } from '@stoa/plugin-sdk';
 import type { MethodDefinition, ServiceDefinition } from './rpc.ts';
 
 const TRACER = '@stoa/contracts';
@@ -66,24 +66,3 @@ export function startCallSpan(
 }
 
 export { context, propagation, SpanKind };
-
-/** Runs each step of an iterator in a context, so that spans begun inside it find their parent. */
-export async function* iterateWith<T>(inside: Context, iterable: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
-  const iterator = context.with(inside, () => iterable[Symbol.asyncIterator]());
-  let done = false;
-  try {
-    for (;;) {
-      const step = await context.with(inside, () => iterator.next());
-      if (step.done === true) {
-        done = true;
-        return;
-      }
-      yield step.value;
-    }
-  } catch (error) {
-    done = true;
-    throw toStoaError(error);
-  } finally {
-    if (!done) await context.with(inside, () => iterator.return?.());
-  }
-}

@@ -6,6 +6,7 @@ import {
   createGrpcClient,
   createInProcessClient,
   isConnected,
+  Line,
   type ServiceDefinition,
 } from '@stoa/contracts';
 import { StoaError } from '@stoa/plugin-sdk';
@@ -45,7 +46,7 @@ export class Channels {
   readonly #owners: ReadonlyMap<string, ServiceName>;
   readonly #local: ReadonlySet<ServiceName>;
   readonly #bindings = new Map<string, ContractBinding>();
-  readonly #remote = new Map<string, ReturnType<typeof createChannel>>();
+  readonly #remote = new Map<string, { channel: ReturnType<typeof createChannel>; line: Line }>();
   readonly #connections = new Map<string, { stood: boolean; askedAt: number | undefined }>();
 
   constructor(cluster: CoreConfig['cluster'], owners: ReadonlyMap<string, ServiceName>, local: readonly ServiceName[]) {
@@ -100,16 +101,17 @@ export class Channels {
     }
     const endpoints = addresses.map((address) => {
       const name = formatAddress(address);
-      let channel = this.#remote.get(name);
-      if (channel === undefined) {
-        channel = createChannel(name, channelCredentials(this.#cluster.tls, address), KEEPALIVE);
-        this.#remote.set(name, channel);
+      let remote = this.#remote.get(name);
+      if (remote === undefined) {
+        const channel = createChannel(name, channelCredentials(this.#cluster.tls, address), KEEPALIVE);
+        remote = { channel, line: new Line(channel) };
+        this.#remote.set(name, remote);
       }
-      const connection = channel;
+      const { channel, line } = remote;
       return {
         name,
-        client: createGrpcClient(definition, connection),
-        usable: this.#usability(name, connection),
+        client: createGrpcClient(definition, channel, { line }),
+        usable: this.#usability(name, channel),
       };
     });
     return new Balancer(definition, endpoints).client;
@@ -134,7 +136,10 @@ export class Channels {
   }
 
   close(): void {
-    for (const channel of this.#remote.values()) channel.close();
+    for (const { channel, line } of this.#remote.values()) {
+      line.close();
+      channel.close();
+    }
     this.#remote.clear();
   }
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { logVerbosity, Server, setLogVerbosity } from '@grpc/grpc-js';
 import { loadFileDescriptorSetFromBuffer } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import { MAX_MESSAGE_BYTES, serveContract } from '@stoa/contracts';
+import { LineServer, MAX_TRANSPORT_BYTES, serveContract } from '@stoa/contracts';
 import { isStoaError, StoaError } from '@stoa/plugin-sdk';
 import { HealthImplementation } from 'grpc-health-check';
 import type { CoreConfig } from '../config/sections.ts';
@@ -22,11 +22,12 @@ export interface OwnedBinding extends ContractBinding {
 export class ContractServer {
   readonly #server: Server;
   readonly #health = new HealthImplementation({ '': 'NOT_SERVING' });
+  readonly #lines = new LineServer();
   readonly #names: string[] = [];
   readonly #logger: Logger;
   #listening = false;
 
-  constructor(logger: Logger, { maxMessageBytes = MAX_MESSAGE_BYTES }: { maxMessageBytes?: number } = {}) {
+  constructor(logger: Logger, { maxMessageBytes = MAX_TRANSPORT_BYTES }: { maxMessageBytes?: number } = {}) {
     this.#logger = logger;
     // What goes wrong is told by errors, not on standard error.
     setLogVerbosity(logVerbosity.NONE);
@@ -40,6 +41,7 @@ export class ContractServer {
       'grpc.enable_channelz': 0,
     });
     this.#health.addToServer(this.#server);
+    this.#server.addService(this.#lines.definition, this.#lines.handlers);
     const descriptors = readFileSync(fileURLToPath(import.meta.resolve('@stoa/contracts/descriptors.binpb')));
     new ReflectionService(loadFileDescriptorSetFromBuffer(descriptors)).addToServer(this.#server);
   }
@@ -51,6 +53,7 @@ export class ContractServer {
       onError: (error, method) => this.#logError(error, method),
     });
     this.#server.addService(served.definition, served.handlers);
+    this.#lines.add(served);
     this.#names.push(binding.definition.fullName);
     this.#health.setStatus(binding.definition.fullName, 'NOT_SERVING');
   }
@@ -88,6 +91,7 @@ export class ContractServer {
     if (!this.#listening) return;
     this.#listening = false;
     this.setServing(false);
+    this.#lines.goodbye();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         this.#server.forceShutdown();
